@@ -1,0 +1,217 @@
+"""Quantization: choose the format of every class of values, then read the equations as integer operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .calibrate import Ranges
+from .cells import Linear
+from .errors import UserError
+from .float_model import FloatModel
+from .ir.check import SCHEMES, check
+from .ir.ops import UNIT_SCALE, faulty_rows, requantization
+from .ir.program import Op, Program, State, Value
+from .readings import INPUT, UNIT, Reading, Signal, read_body, read_head, state_names
+
+OUTPUTS = ("int16", "int8")
+
+NARROW = 256
+"""Ratio of an int8 operand's scale to that of the int16 value it is narrowed from."""
+
+OUTPUT_HEADROOM = 1.25
+STATE_HEADROOM = 2.0
+
+
+def quantize(
+    model: FloatModel,
+    ranges: Ranges,
+    scheme: str = "int8",
+    output: str = "int16",
+    classes: Sequence[str] = (),
+    raw_unit: float = 1.0,
+) -> Program:
+    """The checked program of a float network.
+
+    `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. Weights are int8, states int16 in
+    both. `output` "int16", or "int8" (eight bits make ties between classes).
+    """
+    if scheme not in SCHEMES:
+        raise UserError(f"Scheme {scheme!r} is not known; give one of {', '.join(SCHEMES)}.")
+    reading = IntReading(model, ranges, scheme)
+    x = reading.given("x", INPUT, 1 if model.vocabulary is not None else model.inputs)
+    states = [reading.given(name, form, size) for name, form, size in state_names(model)]
+    y, following = read_body(reading, model, x, states)
+    body_ops = len(reading.ops)
+    y = read_head(reading, model, y)
+    if output == "int8":
+        y = reading.narrow(y)
+    if model.every_step:
+        body_ops = len(reading.ops)
+    reading.constants["input_mean"] = model.mean
+    reading.constants["input_deviation"] = model.deviation
+    for array in reading.constants.values():
+        array.flags.writeable = False
+    program = Program(
+        name=model.name,
+        scheme=scheme,
+        values=reading.values,
+        constants=reading.constants,
+        ops=tuple(reading.ops),
+        body_ops=body_ops,
+        input="x",
+        states=tuple(State(old.name, new.name) for old, new in zip(states, following, strict=True)),
+        output=y.name,
+        every_step=model.every_step,
+        softmax=model.softmax,
+        classes=tuple(classes),
+        raw_unit=raw_unit,
+    )
+    return check(program)
+
+
+# formats
+
+
+def gate_scale(peak: float) -> float:
+    """2^-11 for pre-activations, wider only where calibration passes 16 or 32; 2^-12 gains nothing and caps sigmoid."""
+    return 2.0 ** -(11 if peak <= 16 else 10 if peak <= 32 else 9)
+
+
+def state_scale(peak: float) -> float:
+    """The finest of 2^-12 to 2^-8 that holds twice the calibrated peak of an unbounded state."""
+    finest = math.floor(math.log2(32767 / max(STATE_HEADROOM * peak, 1.0)))
+    return 2.0 ** -min(max(finest, 8), 12)
+
+
+def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, tuple[str, float, int]]:
+    """Format class -> (dtype, scale, zero point)."""
+    formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
+    unbounded = {form for _, form, _ in state_names(model)}
+    for form in {form for form, _ in ranges.peaks.values()} - {UNIT}:
+        peak = ranges.peak(form)
+        if form in unbounded:
+            formats[form] = ("int16", state_scale(peak), 0)
+        elif form.endswith(".gate"):
+            formats[form] = ("int16", gate_scale(peak), 0)
+        elif form.endswith(".row"):
+            formats[form] = ("int8", _float32(peak / 127), 0)
+        else:
+            formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
+    return formats
+
+
+def _input_format(model: FloatModel, ranges: Ranges, scheme: str) -> tuple[str, float, int]:
+    if model.vocabulary is not None:
+        return "int32", 1.0, 0
+    low, high = min(ranges.low, 0.0), max(ranges.high, 0.0)
+    if scheme == "int16x8":
+        return "int16", _float32(max(-low, high) / 32767), 0
+    scale = _float32((high - low) / 255)
+    return "int8", scale, int(np.clip(np.rint(-128 - low / scale), -128, 127))
+
+
+def _float32(scale: float) -> float:
+    return float(np.float32(max(scale, 2.0**-40)))
+
+
+# weights
+
+
+def quantize_rows(
+    linear: Linear, x: Value, y_scale: float, name: str
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.float32]]:
+    """Weight `[rows, columns]`, bias `[rows]` (zero point folded in) and scale `[rows]` of a matvec.
+
+    One scale a row. The floors keep the bias below 2^30 and the shift of a row of nearly no weights in its range; where an
+    accumulator could still pass 32 bits the row's scale is doubled until the bound holds.
+    """
+    largest, bias = np.abs(linear.weight).max(axis=1), np.abs(linear.bias)
+    scale = np.maximum(np.maximum(largest / 127, bias / (x.scale * 2.0**30)), y_scale / x.scale * 2.0**-16)
+    for _ in range(16):
+        row_scale = scale.astype(np.float32)
+        exact = row_scale.astype(np.float64)[:, None]
+        weight = np.clip(np.rint(linear.weight / exact), -127, 127).astype(np.int64)
+        integer_bias = np.rint(linear.bias / (exact[:, 0] * x.scale)).astype(np.int64) - x.zero_point * weight.sum(
+            axis=1
+        )
+        rows = requantization(weight, integer_bias, row_scale, x, y_scale)
+        faulty = faulty_rows(rows)
+        if not len(faulty):
+            return weight.astype(np.int8), integer_bias, row_scale
+        scale[faulty] *= 2
+    raise UserError(
+        f"Row {faulty[0]} of {name} has weights up to {largest[faulty[0]]:.3g} and a bias of {bias[faulty[0]]:.3g}, too "
+        "large for 32-bit accumulators: train with weight decay or gradient clipping, or scale the input."
+    )
+
+
+class IntReading(Reading):
+    """Writes the step as integer operations; payloads are sizes."""
+
+    def __init__(self, model: FloatModel, ranges: Ranges, scheme: str) -> None:
+        super().__init__()
+        self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme)
+        self.scheme = scheme
+        self.values: dict[str, Value] = {}
+        self.constants: dict[str, NDArray[Any]] = {}
+        self.ops: list[Op] = []
+        self._narrowed: dict[str, Signal] = {}
+
+    def given(self, name: str, form: str, size: int) -> Signal:
+        """An input or a state."""
+        dtype, scale, zero_point = self.formats[form]
+        return self._define(Value(name, dtype, size, scale, zero_point), form)
+
+    def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
+        dtype, scale, _ = self.formats[form]
+        size = inputs[0].payload
+        names: tuple[str, ...] = ()
+        begin = 0
+        match kind:
+            case "matvec":
+                inputs, size = [self.operand(inputs[0])], len(constants["linear"].weight)
+                names = self._matvec(name, constants["linear"], self.values[inputs[0].name], scale)
+            case "gather":
+                size, names = constants["table"].shape[1], (f"{name}_table",)
+                self.constants[names[0]] = np.rint(constants["table"] / scale).clip(-127, 127).astype(np.int8)
+            case "slice":
+                begin, size = constants["begin"], constants["size"]
+        self.ops.append(Op(kind, name, tuple(signal.name for signal in inputs), names, begin))
+        return self._define(Value(name, dtype, size, scale), form)
+
+    def rename(self, signal: Signal, name: str) -> Signal:
+        last = self.ops.pop()
+        if last.output != signal.name:
+            raise AssertionError(f"{name} names a value that is not the last one computed")
+        value = self.values.pop(signal.name)
+        self.ops.append(Op(last.kind, name, last.inputs, last.constants, last.begin))
+        return self._define(Value(name, value.dtype, value.size, value.scale), signal.form)
+
+    def operand(self, x: Signal) -> Signal:
+        """`x` as operand of a product: int16 values are narrowed in scheme int8, once each."""
+        if self.scheme == "int16x8" or self.values[x.name].dtype == "int8":
+            return x
+        if x.name not in self._narrowed:
+            self._narrowed[x.name] = self.narrow(x)
+        return self._narrowed[x.name]
+
+    def narrow(self, x: Signal) -> Signal:
+        """`x` rescaled to int8."""
+        value = self.values[x.name]
+        name = f"{x.name}_s8"
+        self.ops.append(Op("rescale", name, (x.name,)))
+        return self._define(Value(name, "int8", value.size, value.scale * NARROW), x.form)
+
+    def _matvec(self, name: str, linear: Linear, x: Value, y_scale: float) -> tuple[str, ...]:
+        names = (f"{name}_weight", f"{name}_bias", f"{name}_scale")
+        self.constants.update(zip(names, quantize_rows(linear, x, y_scale, name), strict=True))
+        return names
+
+    def _define(self, value: Value, form: str) -> Signal:
+        self.values[value.name] = value
+        return Signal(self, value.name, form, value.size)

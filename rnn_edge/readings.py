@@ -1,0 +1,200 @@
+"""Reading the equations of a network: a base that follows formats, and the float reading used for calibration.
+
+A cell's `equations(s, x, *states)` are written once. `s` is a Reading: each of its operations works out the name and
+the format of the result and hands both to `emit`, which is all that a subclass adds: computing floats (here),
+writing integer operations (`quantize`). Formats are named classes ("gru0.gate", "unit"); their scales are chosen after
+calibration, one for each class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .cells import FloatArray, Linear
+from .float_model import DenseLayer, EmbeddingLayer, FloatModel, Layer, RecurrentLayer
+
+UNIT = "unit"
+"""Format class of everything bounded by one: gates, hidden states."""
+
+INPUT = "input"
+
+
+class Signal:
+    """A named value inside a reading; `+`, `-` and `*` are the operations of the equations."""
+
+    def __init__(self, reading: Reading, name: str, form: str, payload: Any) -> None:
+        self.reading, self.name, self.form, self.payload = reading, name, form, payload
+
+    def __add__(self, other: Signal) -> Signal:
+        return self.reading.combine("add", self, other, self.form)
+
+    def __sub__(self, other: Signal) -> Signal:
+        return self.reading.combine("sub", self, other, self.form)
+
+    def __mul__(self, other: Signal) -> Signal:
+        return self.reading.mul(self, other)
+
+
+class Reading(ABC):
+    """One pass over the equations of one step."""
+
+    def __init__(self) -> None:
+        self._prefix = ""
+        self._renamed: Mapping[str, str] = {}
+        self._products: Mapping[str, Linear] = {}
+        self._gates: Mapping[str, tuple[str, ...]] = {}
+        self._temporaries = 0
+
+    # what a subclass adds
+
+    @abstractmethod
+    def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
+        """The result of operation `kind` called `name`, in format class `form`."""
+
+    @abstractmethod
+    def rename(self, signal: Signal, name: str) -> Signal:
+        """The same signal under the name the equations give it."""
+
+    # what equations say
+
+    def product(self, name: str, operand: Signal) -> SimpleNamespace:
+        """Product `name` of the cell with `operand`: an object with one signal for each gate."""
+        linear, gates = self._products[name], self._gates[name]
+        stacked = self.linear(self._named(name), operand, linear, f"{self._prefix}.gate")
+        if len(gates) == 1:
+            return SimpleNamespace(**{gates[0]: stacked})
+        units = len(linear.weight) // len(gates)
+        return SimpleNamespace(
+            **{
+                gate: self.emit("slice", f"{stacked.name}_{gate}", stacked.form, [stacked], begin=i * units, size=units)
+                for i, gate in enumerate(gates)
+            }
+        )
+
+    def sigmoid(self, name: str, x: Signal) -> Signal:
+        return self.emit("sigmoid", self._named(name), UNIT, [x])
+
+    def tanh(self, name: str, x: Signal) -> Signal:
+        return self.emit("tanh", self._named(name), UNIT, [x])
+
+    def mul(self, a: Signal, b: Signal, like: Signal | None = None) -> Signal:
+        """Product element by element, in the format of `like`; by default of the operand that is not a gate."""
+        form = like.form if like is not None else b.form if a.form == UNIT else a.form
+        return self.combine("mul", a, b, form)
+
+    def name(self, name: str, signal: Signal) -> Signal:
+        """Give the result of an expression its name in the equations."""
+        return self.rename(signal, self._named(name))
+
+    # what layers say
+
+    def combine(self, kind: str, a: Signal, b: Signal, form: str) -> Signal:
+        self._temporaries += 1
+        return self.emit(kind, f"{self._prefix}_t{self._temporaries}", form, [a, b])
+
+    def linear(self, name: str, operand: Signal, linear: Linear, form: str) -> Signal:
+        return self.emit("matvec", name, form, [operand], linear=linear)
+
+    def layer(self, layer: Layer, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
+        """The output and the next states of one layer."""
+        self._prefix, self._renamed, self._temporaries = layer.name, {}, 0
+        match layer:
+            case EmbeddingLayer():
+                form = f"{layer.name}.row"
+                return self.emit("gather", f"{layer.name}_row", form, [x], table=layer.table), []
+            case RecurrentLayer():
+                return self._recurrent(layer, x, states)
+            case DenseLayer():
+                return self._dense(layer, x), []
+
+    def _recurrent(self, layer: RecurrentLayer, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
+        self._renamed = {f"{state}_next": f"{state}{layer.index}_next" for state in layer.cell.states}
+        self._products = layer.products
+        self._gates = {name: product.gates for name, product in layer.cell.products.items()}
+        following = layer.cell.equations(self, x, *states)
+        return following[0], list(following)
+
+    def _dense(self, layer: DenseLayer, x: Signal) -> Signal:
+        form = f"{layer.name}.gate" if layer.activation in ("sigmoid", "tanh") else f"{layer.name}.sum"
+        total = self.linear(f"{layer.name}_sum", x, layer.linear, form)
+        match layer.activation:
+            case "sigmoid":
+                return self.sigmoid("y", total)
+            case "tanh":
+                return self.tanh("y", total)
+            case "relu":
+                return self.emit("relu", self._named("y"), form, [total])
+            case _:  # linear, and softmax, which is left to whoever reads the logits
+                return total
+
+    def _named(self, name: str) -> str:
+        return self._renamed.get(name, f"{self._prefix}_{name}")
+
+
+def state_names(model: FloatModel) -> list[tuple[str, str, int]]:
+    """Name, format class and size of every state, in the order in which layers take them."""
+    return [
+        (f"{state}{layer.index}", UNIT if bound == 1.0 else f"{layer.name}.{state}", layer.units)
+        for layer in model.layers
+        if isinstance(layer, RecurrentLayer)
+        for state, bound in layer.cell.states.items()
+    ]
+
+
+def read_body(reading: Reading, model: FloatModel, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
+    """One step of the layers that run at every step."""
+    remaining, following = list(states), []
+    for layer in model.body:
+        count = len(layer.cell.states) if isinstance(layer, RecurrentLayer) else 0
+        x, new = reading.layer(layer, x, remaining[:count])
+        remaining, following = remaining[count:], following + new
+    return x, following
+
+
+def read_head(reading: Reading, model: FloatModel, x: Signal) -> Signal:
+    """The layers that run only where the output is read."""
+    for layer in model.head:
+        x, _ = reading.layer(layer, x, [])
+    return x
+
+
+_FLOAT_OPS: dict[str, Callable[..., FloatArray]] = {
+    "matvec": lambda x, linear: x @ linear.weight.T + linear.bias,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "sigmoid": lambda x: np.exp(-np.logaddexp(0.0, -x)),
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "slice": lambda x, begin, size: x[:, begin : begin + size],
+    "gather": lambda token, table: table[token[:, 0].astype(np.int64)],
+}
+
+
+class FloatReading(Reading):
+    """Computes the step in float64 on `[batch, n]` arrays and keeps the largest magnitude of every value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peaks: dict[str, tuple[str, float]] = {}  # name -> (format class, largest magnitude)
+
+    def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
+        return self._record(name, form, _FLOAT_OPS[kind](*(signal.payload for signal in inputs), **constants))
+
+    def rename(self, signal: Signal, name: str) -> Signal:
+        self.peaks.pop(signal.name, None)
+        return self._record(name, signal.form, signal.payload)
+
+    def given(self, name: str, form: str, payload: FloatArray) -> Signal:
+        """An input or a state."""
+        return Signal(self, name, form, payload)
+
+    def _record(self, name: str, form: str, payload: FloatArray) -> Signal:
+        peak = float(np.abs(payload).max(initial=0.0))
+        self.peaks[name] = (form, max(peak, self.peaks.get(name, (form, 0.0))[1]))
+        return Signal(self, name, form, payload)
