@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import UserError
@@ -26,6 +28,38 @@ def write_atomically(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise UserError(f"{path} cannot be written ({error.strerror}); the file there before is untouched.") from error
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A new empty folder that takes the place of `folder` when the block ends, or vanishes when it fails."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); nothing was changed.") from error
+    try:
+        yield new
+        new.chmod(0o777 & ~_umask())
+        _swap(new, folder)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); what was there is untouched.") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put `new` where `folder` is; a failure in between puts the old one back."""
+    old = new.with_name(new.name + ".old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -46,7 +46,7 @@ class FloatModel:
     """A stack of layers over a sequence.
 
     The input of a step is `[inputs]` float, normalized by `(x - mean) / deviation`, or one token where the first
-    layer is an embedding (`inputs` is then 1). `every_step`: the output is read at every step, otherwise after the last.
+    layer is an embedding (`inputs` is then 1). `every_step`: the output is read at every step, not after the last.
     """
 
     name: str

@@ -37,8 +37,8 @@ def quantize(
 ) -> Program:
     """The checked program of a float network.
 
-    `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. Weights are int8, states int16 in
-    both. `output` "int16", or "int8" (eight bits make ties between classes).
+    `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. In both, weights are int8 and
+    states int16. `output` "int16", or "int8" (eight bits make ties between classes).
     """
     if scheme not in SCHEMES:
         raise UserError(f"Scheme {scheme!r} is not known; give one of {', '.join(SCHEMES)}.")
@@ -127,8 +127,8 @@ def quantize_rows(
 ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.float32]]:
     """Weight `[rows, columns]`, bias `[rows]` (zero point folded in) and scale `[rows]` of a matvec.
 
-    One scale a row. The floors keep the bias below 2^30 and the shift of a row of nearly no weights in its range; where an
-    accumulator could still pass 32 bits the row's scale is doubled until the bound holds.
+    One scale a row. The floors keep the bias below 2^30 and the shift of a row of nearly no weights in its range;
+    where an accumulator could still pass 32 bits the row's scale is doubled until the bound holds.
     """
     largest, bias = np.abs(linear.weight).max(axis=1), np.abs(linear.bias)
     scale = np.maximum(np.maximum(largest / 127, bias / (x.scale * 2.0**30)), y_scale / x.scale * 2.0**-16)
@@ -136,17 +136,16 @@ def quantize_rows(
         row_scale = scale.astype(np.float32)
         exact = row_scale.astype(np.float64)[:, None]
         weight = np.clip(np.rint(linear.weight / exact), -127, 127).astype(np.int64)
-        integer_bias = np.rint(linear.bias / (exact[:, 0] * x.scale)).astype(np.int64) - x.zero_point * weight.sum(
-            axis=1
-        )
+        integer_bias = np.rint(linear.bias / (exact[:, 0] * x.scale)).astype(np.int64)
+        integer_bias -= x.zero_point * weight.sum(axis=1)
         rows = requantization(weight, integer_bias, row_scale, x, y_scale)
         faulty = faulty_rows(rows)
         if not len(faulty):
             return weight.astype(np.int8), integer_bias, row_scale
         scale[faulty] *= 2
     raise UserError(
-        f"Row {faulty[0]} of {name} has weights up to {largest[faulty[0]]:.3g} and a bias of {bias[faulty[0]]:.3g}, too "
-        "large for 32-bit accumulators: train with weight decay or gradient clipping, or scale the input."
+        f"Row {faulty[0]} of {name} has weights up to {largest[faulty[0]]:.3g} and a bias of {bias[faulty[0]]:.3g}, "
+        "too large for 32-bit accumulators: train with weight decay or gradient clipping, or scale the input."
     )
 
 

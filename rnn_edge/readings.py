@@ -148,7 +148,8 @@ def state_names(model: FloatModel) -> list[tuple[str, str, int]]:
 
 def read_body(reading: Reading, model: FloatModel, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
     """One step of the layers that run at every step."""
-    remaining, following = list(states), []
+    remaining = list(states)
+    following: list[Signal] = []
     for layer in model.body:
         count = len(layer.cell.states) if isinstance(layer, RecurrentLayer) else 0
         x, new = reading.layer(layer, x, remaining[:count])

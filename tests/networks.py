@@ -88,7 +88,9 @@ def _linear(rows: int, columns: int, rng: np.random.Generator, gain: float) -> L
     return Linear(rng.normal(size=(rows, columns)) * gain / np.sqrt(columns), rng.normal(size=rows) * 0.3)
 
 
-def samples(model: FloatModel, count: int = 32, steps: int = 30, seed: int = 1) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+def samples(
+    model: FloatModel, count: int = 32, steps: int = 30, seed: int = 1
+) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """Raw sequences `[count, steps, inputs]` and their lengths."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, steps + 1, count)

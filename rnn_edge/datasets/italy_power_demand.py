@@ -1,9 +1,9 @@
 """Days of winter or summer, told apart by the hourly electricity demand of Italy: 24 steps, 67 train, 1029 test.
 
 Source: UCR Time Series Classification Archive, "ItalyPowerDemand" (no formal licence; the archive asks to be cited:
-H. A. Dau et al., "The UCR Time Series Archive", 2018, arXiv:1810.07758); E. Keogh et al., "Intelligent Icons:
-Integrating Lite-Weight Data Mining and Visualization into GUI Operating Systems", ICDM 2006, DOI
-10.1109/ICDM.2006.90. Read from the aeon wheel (BSD-3-Clause); nothing is redistributed here.
+H. A. Dau et al., "The UCR Time Series Archive", 2018, arXiv:1810.07758); first used by E. Keogh et al., "Intelligent
+Icons: Integrating Lite-Weight Data Mining and Visualization into GUI Operating Systems", 2006. Read from the aeon wheel
+(BSD-3-Clause); nothing is redistributed here.
 """
 
 from . import Dataset, ts_file, wheel, with_calibration

@@ -15,8 +15,8 @@ from .tables import EXP2, SIGMOID
 
 IntArray = NDArray[np.int64]
 
-_SIGMOID = np.array(SIGMOID, dtype=np.int64)
-_EXP2 = np.array(EXP2, dtype=np.int64)
+_SIGMOID: IntArray = np.array(SIGMOID, dtype=np.int64)
+_EXP2: IntArray = np.array(EXP2, dtype=np.int64)
 
 
 def saturate(value: IntArray, bits: int) -> IntArray:
@@ -59,8 +59,9 @@ def shift_round(value: IntArray, shift: int) -> IntArray:
 def _interpolate(position: IntArray, fraction_bits: int) -> IntArray:
     """Sigmoid table at position * 2^-fraction_bits, in units of 2^-(16 + fraction_bits); position < 255 intervals."""
     index = np.minimum(position >> fraction_bits, 254)
-    low = _SIGMOID[index]
-    return (low << fraction_bits) + (position & ((1 << fraction_bits) - 1)) * (_SIGMOID[index + 1] - low)
+    low: IntArray = _SIGMOID[index]
+    rise: IntArray = _SIGMOID[index + 1] - low
+    return (low << fraction_bits) + (position & ((1 << fraction_bits) - 1)) * rise
 
 
 def sigmoid(value: IntArray, fraction: int) -> IntArray:
@@ -89,8 +90,9 @@ def softmax(logits: IntArray, multiplier: int) -> IntArray:
 
     exp(l - max) = 2^-d with d in units of 2^-10: five bits index EXP2, five bits interpolate, the rest shifts.
     """
-    distance = (logits.max(axis=-1, keepdims=True) - logits) * multiplier >> 16  # at most 65535 * 2^31 / 2^16 < 2^31
+    distance: IntArray = (logits.max(axis=-1, keepdims=True) - logits) * multiplier >> 16  # < 2^16 * 2^31 / 2^16
     index = distance >> 5 & 31
-    power = (_EXP2[index] * 32 - (_EXP2[index] - _EXP2[index + 1]) * (distance & 31)) >> 5
-    power = power >> np.minimum(distance >> 10, 16)
-    return power * 32767 // power.sum(axis=-1, keepdims=True)
+    high, low = _EXP2[index], _EXP2[index + 1]
+    power: IntArray = ((high * 32 - (high - low) * (distance & 31)) >> 5) >> np.minimum(distance >> 10, 16)
+    probability: IntArray = power * 32767 // power.sum(axis=-1, keepdims=True)
+    return probability

@@ -83,6 +83,9 @@ def _check_edges(program: Program) -> None:
         old, new = program.values[state.name], program.values[state.next]
         same = (old.dtype, old.size, old.scale) == (new.dtype, new.size, new.scale) == ("int16", old.size, old.scale)
         _require(same and old.zero_point == 0, f"has a state {state.name!r} whose next value has another format")
+    _require(program.values[program.output].dtype != "int32", f"has tokens as its output {program.output!r}")
+    gathered = any(op.kind == "gather" for op in program.ops)
+    _require(program.values[program.input].dtype != "int32" or gathered, "takes tokens but has no table for them")
     if program.softmax:
         _require(program.values[program.output].zero_point == 0, "has softmax logits with a zero point")
     _require(len(program.classes) in (0, program.values[program.output].size), "has classes that do not fit its output")
@@ -101,3 +104,7 @@ def _check_head(program: Program) -> None:
     given = {state.next for state in program.states} | {op.output for op in head}
     outside = sorted({name for op in head for name in op.inputs} - given)
     _require(not outside, f"has a head that reads {outside}, which are no next states")
+    if program.every_step:
+        _require(program.output not in {op.output for op in head}, "computes the output of every step in its head")
+    else:
+        _require(program.output in given, f"has an output {program.output!r} that does not follow from its next states")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,15 @@ class Interpreter:
         return values[self.program.output], [values[name] for name in self._next]
 
     def run(
-        self, x: IntArray, lengths: NDArray[np.int64] | None = None, states: Sequence[IntArray] | None = None
+        self,
+        x: IntArray,
+        lengths: NDArray[np.int64] | None = None,
+        states: Sequence[IntArray] | None = None,
+        observe: Callable[[dict[str, IntArray]], None] = lambda values: None,
     ) -> tuple[IntArray, list[IntArray]]:
         """A batch of sequences `[batch, steps, inputs]`: outputs and the states after the last real step.
+
+        `observe` is given every value of the body at every step, for the sequences that reach it.
 
         Outputs are those of the last real step `[batch, outputs]`, or, where the program reads every step,
         `[batch, steps, outputs]` with zeros past the end of a sequence.
@@ -57,6 +63,7 @@ class Interpreter:
         for t in range(steps):
             rows = np.flatnonzero(lengths > t)
             values = self._body_values(x[rows, t], [state[rows] for state in current])
+            observe(values)
             for state, name in zip(current, self._next, strict=True):
                 state[rows] = values[name]
             if self.program.every_step:
@@ -91,3 +98,18 @@ def steps_of(interpreter: Interpreter, x: IntArray, states: Sequence[IntArray]) 
         values = interpreter.trace(row[None], current)
         current = [values[state.next] for state in interpreter.program.states]
         yield values
+
+
+class InterpreterSession:
+    """The interpreter for one sequence at a time: `x` is `[inputs]` or `[steps, inputs]`, states are `[units]`."""
+
+    def __init__(self, program: Program) -> None:
+        self._interpreter = Interpreter(program)
+
+    def step(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
+        y, following = self._interpreter.step(x[None], [state[None] for state in states])
+        return y[0], [state[0] for state in following]
+
+    def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
+        y, following = self._interpreter.run(x[None], None, [state[None] for state in states])
+        return y[0], [state[0] for state in following]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ProgramError
 from . import arithmetic
@@ -66,7 +67,9 @@ def _require_size(op: Op, output: Value, *inputs: Value) -> None:
 # matvec
 
 
-def requantization(weight: IntArray, bias: IntArray, row_scale: IntArray, x: Value, y_scale: float) -> Requantization:
+def requantization(
+    weight: IntArray, bias: IntArray, row_scale: NDArray[np.float32], x: Value, y_scale: float
+) -> Requantization:
     """Multipliers and bounds of a matvec, in double arithmetic on float32 scales as TensorFlow Lite computes them."""
     pairs = [arithmetic.requantize_multiplier(x.scale * float(scale) / y_scale) for scale in row_scale]
     r, t = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
@@ -128,7 +131,8 @@ def _sum_rule(program: Program, op: Op) -> None:
     _ = y.fraction
 
 
-def _mul_shift(program: Program, op: Op) -> int:
+def mul_shift(program: Program, op: Op) -> int:
+    """Bits by which a mul shifts its product."""
     (a, b), y = _values(program, op)
     return a.fraction + b.fraction - y.fraction
 
@@ -137,15 +141,16 @@ def _mul_rule(program: Program, op: Op) -> None:
     (a, b), y = _values(program, op)
     _require_int16(op, a, b, y)
     _require_size(op, y, a, b)
-    _require(1 <= _mul_shift(program, op) <= 30, op, f"shift {_mul_shift(program, op)} is outside 1 to 30")
+    _require(1 <= mul_shift(program, op) <= 30, op, f"shift {mul_shift(program, op)} is outside 1 to 30")
 
 
 def _mul(program: Program, op: Op) -> Meaning:
-    shift = _mul_shift(program, op)
+    shift = mul_shift(program, op)
     return lambda a, b: arithmetic.saturate(arithmetic.shift_round(a * b, shift), 16)
 
 
-def _rescale_shift(program: Program, op: Op) -> int:
+def rescale_shift(program: Program, op: Op) -> int:
+    """Bits by which a rescale shifts its input."""
     (x,), y = _values(program, op)
     return Value("ratio", "int16", 1, x.scale / y.scale).fraction
 
@@ -155,11 +160,11 @@ def _rescale_rule(program: Program, op: Op) -> None:
     _require_int16(op, x)
     _require(y.dtype == "int8" and y.zero_point == 0, op, f"{y.name!r} must be int8 around zero")
     _require_size(op, y, x)
-    _require(1 <= _rescale_shift(program, op) <= 15, op, f"shift {_rescale_shift(program, op)} is outside 1 to 15")
+    _require(1 <= rescale_shift(program, op) <= 15, op, f"shift {rescale_shift(program, op)} is outside 1 to 15")
 
 
 def _rescale(program: Program, op: Op) -> Meaning:
-    shift = _rescale_shift(program, op)
+    shift = rescale_shift(program, op)
     return lambda x: arithmetic.saturate(arithmetic.shift_round(x, shift), 8)
 
 
@@ -196,7 +201,7 @@ def _slice_rule(program: Program, op: Op) -> None:
     _require_int16(op, x, y)
     _require(x.scale == y.scale, op, "both scales must be equal")
     _require(
-        0 <= op.begin and op.begin + y.size <= x.size, op, f"elements {op.begin} to {op.begin + y.size} of {x.size}"
+        op.begin >= 0 and op.begin + y.size <= x.size, op, f"elements {op.begin} to {op.begin + y.size} of {x.size}"
     )
 
 

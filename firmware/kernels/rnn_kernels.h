@@ -1,0 +1,92 @@
+/* Integer kernels of rnn_edge: one for each operation of a quantized program.
+ *
+ * C99, no heap, no state, no float but in rnn_quantize_f32_*. The results are defined bit for bit;
+ * every kernel computes the same integers on every core.
+ *
+ * Names end in the types of input and output. Out-parameters come first, lengths last. Arrays hold
+ * `n` elements, n >= 1. A kernel that works element by element (add, sub, mul, sigmoid, tanh, relu)
+ * may write exactly over one of its inputs; otherwise arrays must not overlap. Preconditions are
+ * proven when a program is exported and are not tested at run time.
+ */
+#ifndef RNN_KERNELS_H
+#define RNN_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A matrix-vector product with one requantization a row:
+ * y = sat16(((W x + b) * r + 2^(t - 1)) >> t), rounded half up. */
+typedef struct {
+    int32_t rows;
+    int32_t cols;
+    const int8_t *weight;      /* W, row after row, each -127 to 127 */
+    const int32_t *bias;       /* b */
+    const int16_t *multiplier; /* r, 2^14 to 2^15 - 1 */
+    const uint8_t *shift;      /* t, 1 to 46 */
+} rnn_linear;
+
+/* One input channel: q = round(x * gain + offset). */
+typedef struct {
+    float gain;
+    float offset;
+} rnn_float_channel;
+
+/* One input channel: q = (raw * gain + offset) >> shift, the rounding half inside the offset. */
+typedef struct {
+    int64_t offset; /* |offset| < 2^61 */
+    int32_t gain;   /* 0 to 2^31 - 1 */
+    uint8_t shift;  /* 0 to 40 */
+} rnn_raw_channel;
+
+/* y = requantize(W x + b). sum(|W| * |x|) + |b| < 2^31 for every row and every possible x. */
+void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const rnn_linear *w);
+void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const rnn_linear *w);
+
+/* y = table[token], rows of n. 0 <= token < rows of the table. */
+void rnn_gather_s8(int8_t *y, const int8_t *table, int32_t token, int32_t n);
+
+/* y = sat16(a + b), y = sat16(a - b) */
+void rnn_add_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n);
+void rnn_sub_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n);
+
+/* y = sat16(a * b * 2^-shift), 1 <= shift <= 30, rounded half up at one bit, then half away from
+ * zero. */
+void rnn_mul_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t shift, int32_t n);
+
+/* y = sat8(x * 2^-shift), 1 <= shift <= 15, rounded as in rnn_mul_s16. y must not overlap x. */
+void rnn_rescale_s16_s8(int8_t *y, const int16_t *x, int32_t shift, int32_t n);
+
+/* Sigmoid and hyperbolic tangent of x * 2^-fraction, 0 <= fraction <= 12, in units of 2^-15. */
+void rnn_sigmoid_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n);
+void rnn_tanh_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n);
+
+/* y = max(x, 0) */
+void rnn_relu_s16(int16_t *y, const int16_t *x, int32_t n);
+
+/* Probabilities in units of 2^-15, 0 to 32767. multiplier: 1 to 2^31 - 1, the scale of the logits
+ * in octaves, times 2^26. n <= 65536. */
+void rnn_softmax_s16(uint16_t *p, const int16_t *logits, int32_t multiplier, int32_t n);
+void rnn_softmax_s8(uint16_t *p, const int8_t *logits, int32_t multiplier, int32_t n);
+
+/* Index of the largest element, the first of equals. */
+int32_t rnn_argmax_s16(const int16_t *x, int32_t n);
+int32_t rnn_argmax_s8(const int8_t *x, int32_t n);
+
+/* Physical values to input integers: round(x * gain + offset), half up, clipped; the product is
+ * rounded to float before the sum. NaN becomes the lowest integer. */
+void rnn_quantize_f32_s8(int8_t *q, const float *x, const rnn_float_channel *channel, int32_t n);
+void rnn_quantize_f32_s16(int16_t *q, const float *x, const rnn_float_channel *channel, int32_t n);
+
+/* Raw sensor counts to input integers, without float: (raw * gain + offset) >> shift, clipped. */
+void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const rnn_raw_channel *channel, int32_t n);
+void rnn_quantize_s16_s16(int16_t *q, const int16_t *raw, const rnn_raw_channel *channel,
+                          int32_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

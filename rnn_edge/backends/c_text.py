@@ -1,0 +1,94 @@
+"""C as text: identifiers, literals and tables that are valid whatever the program's names hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+
+WIDTH = 100
+
+_WORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm linux unix "
+    # C++ and C23, for whoever compiles the header there
+    "alignas alignof and and_eq bitand bitor bool catch char8_t class co_await co_return co_yield compl concept "
+    "const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export false friend mutable "
+    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires "
+    "static_assert static_cast template this thread_local throw true try typeid typename typeof typeof_unqual using "
+    "virtual xor xor_eq "
+    # parameters and locals of the generated functions
+    "state x y token scratch steps"
+)
+_RESERVED = re.compile(rf"({'|'.join(_WORDS.split())}|[A-Z][A-Z0-9_]*|\w+_t|(mem|str|wcs|rnn_)\w*)_*")
+
+_STANDARD_HEADERS = frozenset(
+    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
+    "stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype".split()
+)
+
+_LONGEST_LITERAL = 4095  # that C99 promises to take
+
+
+def identifier(name: str, model: str) -> str:
+    """A C identifier for a value: its own name, with one more `_` where that could mean something else.
+
+    Two names never become one: every name of the form reserved word and underscores gets an underscore more. Names that
+    start as the generated functions and tables do are among them.
+    """
+    reserved = _RESERVED.fullmatch(name) or name.startswith(f"{model}_")
+    return f"{name}_" if reserved else name
+
+
+def check_model_name(name: str) -> None:
+    """UserError where the files or functions of a model of this name would hide others."""
+    if name.lower() in _STANDARD_HEADERS:
+        raise UserError(f"A model named {name!r} would write {name}.h, which hides a standard header; rename it.")
+    if name.lower() == "rnn" or name.lower().startswith("rnn_"):
+        raise UserError(f"A model named {name!r} would collide with the kernels, which start with rnn_; rename it.")
+
+
+def string_literal(text: str) -> str:
+    """Any text as a C string literal: UTF-8, with everything but plain ASCII in octal escapes of three digits."""
+    octets = text.encode("utf-8", errors="replace")
+    if len(octets) > _LONGEST_LITERAL:
+        raise UserError(f"The name {text[:20]!r}... has {len(octets)} bytes; a C string takes {_LONGEST_LITERAL}.")
+    # `?` because of trigraphs; three digits because an octal escape takes no more, whatever follows
+    plain = (chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in octets)
+    return f'"{"".join(plain)}"'
+
+
+def float_literal(value: float) -> str:
+    """A float32 as the shortest literal that is it again: nine digits always are enough."""
+    digits = next(d for d in (f"{value:.{n}g}" for n in range(1, 10)) if np.float32(d) == np.float32(value))
+    return f"{digits}f" if re.search(r"[.e]", digits) else f"{digits}.0f"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One `static const` array, one line of the matrix after the other."""
+
+    ctype: str
+    name: str
+    lines: str
+    size: str
+
+
+def table(ctype: str, name: str, array: NDArray[np.integer]) -> Table:
+    """A vector or a matrix (row after row, each on lines of its own) as an array of C."""
+    width = max(len(str(array.min())), len(str(array.max())))
+    rows = array if array.ndim == 2 else array[None]
+    size = " * ".join(str(n) for n in array.shape)
+    return Table(ctype, name, "\n".join(line for row in rows for line in _wrapped(row.tolist(), width)), size)
+
+
+def _wrapped(row: Sequence[int], width: int) -> Iterable[str]:
+    count = (WIDTH - 4) // (width + 2)
+    count = count // 4 * 4 or count
+    for start in range(0, len(row), count):
+        yield "    " + " ".join(f"{number:{width}d}," for number in row[start : start + count])

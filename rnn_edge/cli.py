@@ -1,0 +1,126 @@
+"""The command line: a command parses, calls one function and prints. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import RnnEdgeError
+
+OUT = click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build"), show_default=True,
+    help="Folder that holds one folder a model.",
+)  # fmt: skip
+
+
+class _Group(click.Group):
+    """Expected errors become one sentence and an exit code; all others keep their traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except RnnEdgeError as error:
+            click.secho(f"rnn-edge: {error}", err=True, fg="red")
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rnn-edge")
+def main() -> None:
+    """Take a small recurrent network from Keras to a microcontroller, and prove that nothing changed on the way.
+
+    MODEL is the name of a bundled model, a folder with a model.toml, or a .keras file.
+
+    \b
+    Exit codes: 0 ok, 1 verification failed, 2 wrong input, 3 tool or package missing.
+    """
+
+
+@main.command()
+def models() -> None:
+    """List the bundled models: task, layers, size, accuracy."""
+    from . import catalogue, report
+
+    report.show_models(catalogue.bundled())
+
+
+@main.command()
+@click.argument("model")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the first training [default: the model's own].")
+@click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="How many seeds to train.")
+@OUT
+def train(model: str, seed: int | None, seeds: int, out: Path) -> None:
+    """Train MODEL; writes float.keras and metrics.json. The first seed's weights are kept."""
+    from . import progress, report, spec, training
+    from .paths import MODELS
+    from .source import artifacts_of
+
+    files = artifacts_of(model, out)
+    first = spec.load(spec.find(model, MODELS)).train.seed if seed is None else seed
+    with progress.training() as show:
+        metrics = training.run(model, files, range(first, first + seeds), show)
+    report.show_training(metrics, files)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--scheme", type=click.Choice(["int8", "int16x8"]), default="int8", show_default=True,
+              help="int8: int8 inputs and operands; int16x8: int16 ones. Weights are int8 in both.")  # fmt: skip
+@click.option("--format", "formats", multiple=True, type=click.Choice(["tflite", "onnx", "c"]),
+              help="Write this format only (repeatable) [default: all].")  # fmt: skip
+@click.option("--calibration", type=click.Path(dir_okay=False, path_type=Path),
+              help="For a .keras file: an .npz with x [sequences, steps, channels] (and lengths).")  # fmt: skip
+@OUT
+def export(model: str, scheme: str, formats: tuple[str, ...], calibration: Path | None, out: Path) -> None:
+    """Calibrate and quantize MODEL, check it, and write TFLite, ONNX and C."""
+    from . import report
+    from .export import FORMATS
+    from .export import export as run
+    from .source import artifacts_of, open_source
+
+    started = time.perf_counter()
+    files = artifacts_of(model, out)
+    with report.console.status("read the model and its data") as status:
+        source = open_source(model, files, calibration)
+        exported = run(source, files, scheme, formats or tuple(FORMATS), status.update)
+    report.show_export(exported, files.folder, time.perf_counter() - started)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--runtime", "runtimes", multiple=True, help="Only this runtime (repeatable) [default: all].")
+@click.option("--vectors", type=click.Path(dir_okay=False, path_type=Path), help="Play this script of vectors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@OUT
+def verify(model: str, runtimes: tuple[str, ...], vectors: Path | None, as_json: bool, out: Path) -> None:
+    """Play the same vectors through every runtime and compare every integer; exit code 1 where one differs."""
+    from . import catalogue, progress, report
+    from .source import artifacts_of
+    from .verify import verify as run
+
+    files = artifacts_of(model, out)
+    with progress.verification(1 + (len(runtimes) or len(catalogue.runtimes()))) as show:
+        verdict = run(files, runtimes, vectors, show)
+    if as_json:
+        click.echo(verdict.to_json(), nl=False)
+    else:
+        report.show_verdict(verdict)
+    sys.exit(0 if verdict.passed else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def runtimes(as_json: bool) -> None:
+    """List the runtimes: what is installed, what each promises, how to get what is missing."""
+    from . import catalogue, report
+
+    rows = catalogue.runtimes()
+    if as_json:
+        click.echo(catalogue.runtimes_json(rows))
+    else:
+        report.show_runtimes(rows)

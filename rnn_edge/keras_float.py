@@ -1,0 +1,79 @@
+"""The float network in Keras, in a process of its own: reported beside the integer runtimes, never called exact."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import FloatArray
+from .errors import RnnEdgeError
+from .paths import Artifacts
+from .runtimes import Found, Missing
+
+NAME = "keras-float"
+TIMEOUT_SECONDS = 600
+
+
+def find() -> Found | Missing:
+    """Is Keras with TensorFlow installed?"""
+    try:
+        metadata.version("tensorflow")
+        return Found(metadata.version("keras"))
+    except metadata.PackageNotFoundError:
+        return Missing("pip install 'rnn-edge[train]'")
+
+
+def predict(artifacts: Artifacts) -> tuple[FloatArray, float, NDArray[np.int64]]:
+    """Outputs before softmax of every test sequence after its last step, the seconds it took, the lengths."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.npz"
+        command = [sys.executable, "-m", __name__, str(artifacts.float_keras), str(artifacts.test_set), str(answer)]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RnnEdgeError(f"Keras gave no answer within {TIMEOUT_SECONDS} s and was ended.") from error
+        if done.returncode != 0:
+            last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+            raise RnnEdgeError(f"Keras failed: {last}")
+        with np.load(answer, allow_pickle=False) as result:
+            return result["y"].astype(np.float64), float(result["seconds"]), result["lengths"]
+
+
+def _main(model_path: str, test_path: str, answer_path: str) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import time
+
+    import keras
+
+    model = keras.models.load_model(model_path, safe_mode=True, compile=False)
+    if getattr(model.layers[-1], "activation", None) is keras.activations.softmax:
+        model.layers[-1].activation = keras.activations.linear
+    with np.load(test_path, allow_pickle=False) as test:
+        x, lengths = test["x"], test["lengths"]
+    started = time.perf_counter()
+    y = _last_outputs(model, x[..., 0] if x.dtype == np.int32 else x, lengths)
+    np.savez(answer_path, y=y, seconds=np.array(time.perf_counter() - started), lengths=lengths)
+
+
+def _last_outputs(model: Any, x: FloatArray, lengths: NDArray[np.int64]) -> FloatArray:
+    """One batch for every length, so that no padding and no mask takes part."""
+    outputs: dict[int, FloatArray] = {}
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        batch = np.asarray(model(x[rows, :length], training=False))
+        outputs.update(zip(rows.tolist(), batch if batch.ndim == 2 else batch[:, -1], strict=True))
+    return np.stack([outputs[row] for row in range(len(x))])
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

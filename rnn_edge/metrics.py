@@ -1,0 +1,79 @@
+"""What training measured, kept beside the weights as `metrics.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import __version__
+from .calibrate import calibrate
+from .errors import ModelError
+from .files import write_atomically
+from .float_model import DenseLayer, EmbeddingLayer, FloatModel
+from .ir.check import SCHEMES
+from .quality import Quality, measure
+from .quantize import quantize
+from .source import Source
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Accuracies are shares of the test split; the weights, and the figures of the schemes, are the first seed's."""
+
+    seeds: tuple[int, ...]
+    float_accuracy: tuple[float, ...]  # one a seed
+    baseline: float  # logistic regression on summary statistics
+    parameters: int
+    schemes: Mapping[str, Quality]
+    tool: str = __version__
+
+    @property
+    def mean_accuracy(self) -> float:
+        return sum(self.float_accuracy) / len(self.float_accuracy)
+
+
+def measure_schemes(source: Source) -> dict[str, Quality]:
+    """Quality of the program in every scheme, on the test split."""
+    ranges = calibrate(source.model, source.calibration.x, source.calibration.lengths, source.input_percentile)
+    test = source.test
+    return {
+        scheme: measure(
+            source.model,
+            quantize(source.model, ranges, scheme, source.output, source.classes),
+            test.x,
+            test.lengths,
+            test.labels,
+        )
+        for scheme in SCHEMES
+    }
+
+
+def count_parameters(model: FloatModel) -> int:
+    """Weights and biases, as stored in the program."""
+    count = 0
+    for layer in model.layers:
+        match layer:
+            case EmbeddingLayer():
+                count += layer.table.size
+            case DenseLayer():
+                count += layer.linear.weight.size + layer.linear.bias.size
+            case _:
+                count += sum(linear.weight.size + linear.bias.size for linear in layer.products.values())
+    return count
+
+
+def save(metrics: Metrics, path: Path) -> None:
+    write_atomically(path, (json.dumps(asdict(metrics), indent=1) + "\n").encode())
+
+
+def load(path: Path) -> Metrics:
+    """What `save` wrote; ModelError on anything else."""
+    try:
+        described = json.loads(path.read_bytes())
+        schemes = {scheme: Quality(**quality) for scheme, quality in described.pop("schemes").items()}
+        seeds, accuracies = tuple(described.pop("seeds")), tuple(described.pop("float_accuracy"))
+        return Metrics(seeds=seeds, float_accuracy=accuracies, schemes=schemes, **described)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{path} holds no metrics ({error}); run `rnn-edge train` again.") from error

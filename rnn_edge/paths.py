@@ -1,0 +1,80 @@
+"""Where things are: what the package brings along, and the files an export makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def _bundled(folder: str) -> Path:
+    """Inside an installed package, or beside it in a source tree."""
+    inside = _PACKAGE / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+MODELS = _bundled("models")
+FIRMWARE = _bundled("firmware")
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The files of one model below a build folder."""
+
+    folder: Path
+    name: str
+
+    @property
+    def float_keras(self) -> Path:
+        return self.folder / "float.keras"
+
+    @property
+    def metrics(self) -> Path:
+        """What training measured; where it is, the float.keras beside it was trained here."""
+        return self.folder / "metrics.json"
+
+    @property
+    def ranges(self) -> Path:
+        return self.folder / "ranges.json"
+
+    @property
+    def program_json(self) -> Path:
+        return self.folder / "program.json"
+
+    @property
+    def program_npz(self) -> Path:
+        return self.folder / "program.npz"
+
+    @property
+    def tflite_step(self) -> Path:
+        return self.folder / "tflite" / f"{self.name}_step.tflite"
+
+    @property
+    def tflite_sequence(self) -> Path:
+        return self.folder / "tflite" / f"{self.name}_sequence.tflite"
+
+    @property
+    def onnx_step(self) -> Path:
+        return self.folder / "onnx" / f"{self.name}_step.onnx"
+
+    @property
+    def onnx_sequence(self) -> Path:
+        return self.folder / "onnx" / f"{self.name}_sequence.onnx"
+
+    @property
+    def c_folder(self) -> Path:
+        return self.folder / "c"
+
+    @property
+    def vectors(self) -> Path:
+        return self.folder / "vectors.txt"
+
+    @property
+    def test_set(self) -> Path:
+        """Float test sequences, for the float network in Keras."""
+        return self.folder / "test.npz"
+
+    @property
+    def verdict(self) -> Path:
+        return self.folder / "verdict.json"

@@ -1,0 +1,86 @@
+"""How close the quantized program is to the float network, on sequences neither has seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .calibrate import run_float
+from .float_model import FloatModel
+from .ir.arithmetic import IntArray
+from .ir.interpret import Interpreter
+from .ir.program import Program
+from .ir.quantize_input import from_float
+from .outputs import accuracy, decide, dequantize, snr_db
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Shares are 0 to 1; accuracies are None where there are no labels."""
+
+    float_accuracy: float | None
+    accuracy: float | None
+    agreement: float  # share of sequences (or steps) in which both decide for the same class
+    snr_db: float  # signal to noise of the outputs, before softmax
+    clipped_inputs: float  # share of input values outside the input format
+    saturated_gates: float  # share of gate pre-activations at the limits of int16
+
+
+def measure(
+    model: FloatModel,
+    program: Program,
+    x: NDArray[np.generic],
+    lengths: NDArray[np.int64],
+    labels: NDArray[np.int64] | None = None,
+) -> Quality:
+    """Compare on sequences `[batch, steps, inputs]` with optional labels `[batch]`."""
+    quantized = from_float(program, x)
+    gates = _GateCount(program)
+    y, _ = Interpreter(program).run(quantized, lengths, observe=gates.observe)
+    real = dequantize(program, y)
+    exact = run_float(model, x, lengths)
+    steps = np.arange(x.shape[1]) < lengths[:, None]
+    last = np.arange(len(x)), lengths - 1
+    if program.every_step:
+        noise, signal = (real - exact)[steps], exact[steps]
+        final, final_exact = real[last], exact[last]
+    else:
+        noise, signal = real - exact, exact
+        final, final_exact = real, exact
+    return Quality(
+        float_accuracy=accuracy(decide(program, final_exact), labels),
+        accuracy=accuracy(decide(program, final), labels),
+        agreement=float(np.mean(decide(program, signal + noise) == decide(program, signal))),
+        snr_db=snr_db(signal, noise),
+        clipped_inputs=_clipped(program, model, x, steps),
+        saturated_gates=gates.share,
+    )
+
+
+def _clipped(program: Program, model: FloatModel, x: NDArray[np.generic], steps: NDArray[np.bool_]) -> float:
+    value = program.values[program.input]
+    if program.tokens is not None:
+        return 0.0
+    limits = np.iinfo(np.dtype(value.dtype))
+    real = (x[steps].astype(np.float64) - model.mean) / model.deviation / value.scale + value.zero_point
+    return float(np.mean((real < limits.min - 0.5) | (real > limits.max + 0.5)))
+
+
+class _GateCount:
+    """Counts pre-activations (what sigmoid and tanh read) that stand at the limits of int16."""
+
+    def __init__(self, program: Program) -> None:
+        self._names = {op.inputs[0] for op in program.ops if op.kind in ("sigmoid", "tanh")}
+        self._limit = self._all = 0
+
+    def observe(self, values: dict[str, IntArray]) -> None:
+        for name in self._names & values.keys():
+            array = values[name]
+            self._limit += int(np.count_nonzero((array == -32768) | (array == 32767)))
+            self._all += array.size
+
+    @property
+    def share(self) -> float:
+        return self._limit / max(self._all, 1)

@@ -1,0 +1,168 @@
+"""Tables for the terminal; every one fits 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from .export import Exported
+from .ir.program import Program
+from .metrics import Metrics
+from .paths import Artifacts
+from .quality import Quality
+from .runtimes import Found, Missing
+from .verdict import FAILED, MISSING, PASSED, Row, Verdict
+
+console = Console(highlight=False)
+
+_STYLES = {PASSED: "green", FAILED: "bold red", MISSING: "yellow"}
+
+
+def _table(*columns: str, left: int = 1) -> Table:
+    """A plain table whose first `left` columns are text and the rest numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < left else "right", no_wrap=index == 0)
+    return table
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def _count(number: float | None) -> str:
+    if number is None:
+        return "-"
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if number >= 10 * size or (number >= size and unit == "M"):
+            return f"{number / size:.3g} {unit}" if number < 1000 * size else f"{number / size:.0f} {unit}"
+    return f"{number:.0f}"
+
+
+def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
+    """Name, task, layers and metrics of each model."""
+    table = _table("model", "layers", "weights", "float", "int8", "int16x8", "baseline", left=2)
+    tasks = []
+    for name, task, layers, metrics in rows:
+        tasks.append((name, task))
+        if metrics is None:
+            table.add_row(name, layers, "-", "not trained yet", "-", "-", "-")
+            continue
+        accuracies = [percent(metrics.schemes[scheme].accuracy, 1) for scheme in ("int8", "int16x8")]
+        mean = percent(metrics.mean_accuracy, 1)
+        table.add_row(name, layers, str(metrics.parameters), mean, *accuracies, percent(metrics.baseline, 1))
+    console.print(table)
+    console.print()
+    for name, task in tasks:
+        console.print(f"{name}: {task}")
+    console.print(
+        "\nfloat: mean test accuracy over the seeds; int8, int16x8: the weights that come with it, quantized;"
+        "\nbaseline: logistic regression on summary statistics of the whole sequence."
+    )
+
+
+def show_training(metrics: Metrics, files: Artifacts) -> None:
+    """What a training measured."""
+    table = _table("test split", "accuracy")
+    for seed, accuracy in zip(metrics.seeds, metrics.float_accuracy, strict=True):
+        table.add_row(f"float, seed {seed}", percent(accuracy))
+    if len(metrics.seeds) > 1:
+        table.add_row(f"float, mean of {len(metrics.seeds)} seeds", percent(metrics.mean_accuracy))
+    table.add_row("logistic regression on summary statistics", percent(metrics.baseline))
+    for scheme, quality in metrics.schemes.items():
+        table.add_row(f"{scheme}, seed {metrics.seeds[0]}", percent(quality.accuracy))
+    console.print(table)
+    console.print(
+        f"\n{metrics.parameters} parameters; written to {files.float_keras}. Next: rnn-edge export {files.name}",
+        soft_wrap=True,
+    )
+
+
+def show_quality(quality: Quality) -> None:
+    """How close the program is to the float network."""
+    table = _table("quality on the test split", "")
+    if quality.accuracy is not None and quality.float_accuracy is not None:
+        table.add_row("accuracy, float", percent(quality.float_accuracy))
+        change = 100 * (quality.accuracy - quality.float_accuracy)
+        table.add_row("accuracy, quantized", f"{percent(quality.accuracy)} ({change:+.2f})")
+    table.add_row("same class as float", percent(quality.agreement))
+    table.add_row("signal to noise of the outputs", f"{quality.snr_db:.1f} dB")
+    table.add_row("clipped input values", percent(quality.clipped_inputs))
+    table.add_row("saturated gates", percent(quality.saturated_gates))
+    console.print(table)
+
+
+def show_export(exported: Exported, folder: Path, seconds: float) -> None:
+    """What an export made."""
+    program = exported.program
+    console.print(
+        f"[bold]{program.name}[/bold], scheme {program.scheme}, program {program.hash[:12]}, "
+        f"float weights from {exported.float_keras}\n",
+        soft_wrap=True,
+    )
+    show_quality(exported.quality)
+    for layer in exported.long_memories:
+        console.print(
+            f"[yellow]{layer} remembers more than some 300 steps; an int16 state may not follow beyond 1,000.[/yellow]"
+        )
+    console.print()
+    table = _table("file", "bytes")
+    for name, size in exported.sizes.items():
+        table.add_row(name, f"{size:,}")
+    console.print(table)
+    console.print(f"\nWritten to {folder} in {seconds:.1f} s. Next: rnn-edge verify {program.name}", soft_wrap=True)
+
+
+def show_verdict(verdict: Verdict, program: Program | None = None) -> None:
+    """One line a runtime, then what was noted."""
+    console.print(f"[bold]{verdict.model}[/bold], scheme {verdict.scheme}, program {verdict.program[:12]}\n")
+    table = _table("runtime", "version", "contract", "compared", "differ", "max", "accuracy", "steps/s", left=3)
+    for row in verdict.rows:
+        table.add_row(*_verdict_cells(row), style="" if row.status != MISSING else "dim")
+    console.print(table)
+    console.print()
+    for row in verdict.rows:
+        if row.note:
+            style = _STYLES.get(row.status, "") if row.status != PASSED else ""
+            console.print(f"{row.runtime}: {row.note}", style=style, markup=False, soft_wrap=True)
+    console.print(_summary(verdict), soft_wrap=True)
+
+
+def _verdict_cells(row: Row) -> Sequence[str]:
+    if row.status == MISSING:
+        return (row.runtime, "[yellow]missing[/yellow]", row.contract, "-", "-", "-", "-", "-")
+    compared = row.compared > 0
+    color = _STYLES.get(row.status, "default")
+    return (
+        row.runtime,
+        row.version[:12],
+        row.contract,
+        _count(row.compared) if compared else "-",
+        f"[{color}]{_count(row.differing)}[/{color}]"
+        if compared
+        else ("-" if row.status != FAILED else "[red]failed[/red]"),
+        str(row.largest) if compared else "-",
+        percent(row.accuracy),
+        _count(row.steps_per_second),
+    )
+
+
+def _summary(verdict: Verdict) -> str:
+    statuses = [row.status for row in verdict.rows]
+    passed, failed, missing = (statuses.count(status) for status in (PASSED, FAILED, MISSING))
+    text = f"\n{passed} runtimes keep their contract"
+    text += f", [bold red]{failed} do not[/bold red]" if failed else ", none breaks it"
+    return text + (f", {missing} missing (not counted)." if missing else ".")
+
+
+def show_runtimes(rows: Iterable[tuple[str, str, Found | Missing]]) -> None:
+    """Name, contract and state of every runtime."""
+    table = _table("runtime", "contract", "version, or how to get it", left=3)
+    for name, contract, found in rows:
+        state = found.version if isinstance(found, Found) else f"[yellow]missing:[/yellow] {found.how}"
+        table.add_row(name, contract, state)
+    console.print(table)
+    console.print("\nexact: every integer equals the interpreter's; within k: none differs by more than k.")

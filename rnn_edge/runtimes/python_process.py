@@ -1,0 +1,105 @@
+"""A runtime that is a Python package, in a process of its own.
+
+The parent writes the script as text; the child (`worker`) opens the model, plays it and writes its results as NPZ.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RnnEdgeError
+from ..ir.arithmetic import IntArray
+from ..ir.program import Program, save
+from ..paths import Artifacts
+from ..vectors import Command, Session, write_commands
+from . import Contract, Found, Missing, Moment, Played
+
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class PythonRuntime:
+    """`open_session(program, artifacts)` runs in the child; `export_trace(program, folder)` in the parent.
+
+    `step_limit`: a slow runtime plays the script up to this many steps.
+    """
+
+    name: str
+    contract: Contract
+    distribution: str
+    install: str
+    open_session: Callable[[Program, Artifacts], Session]
+    open_trace: Callable[[Program, Path], Callable[[IntArray, Sequence[IntArray]], dict[str, IntArray]]]
+    step_limit: int | None = None
+
+    def find(self) -> Found | Missing:
+        try:
+            return Found(metadata.version(self.distribution))
+        except metadata.PackageNotFoundError:
+            return Missing(self.install)
+
+    def play(self, program: Program, artifacts: Artifacts, commands: Sequence[Command]) -> Played:
+        script = _within(commands, self.step_limit)
+        with tempfile.TemporaryDirectory() as folder:
+            answer = self._call(program, artifacts, script, Path(folder), "play")
+        sizes = np.cumsum(answer["sizes"])[:-1]
+        results = np.split(answer["results"].astype(np.int64), sizes) if len(answer["sizes"]) else []
+        notes = dict(zip(answer["note_names"].tolist(), answer["notes"].tolist(), strict=True))
+        return Played(results, float(answer["seconds"]), notes)
+
+    def trace(self, program: Program, moments: Sequence[Moment]) -> list[dict[str, IntArray]]:
+        with tempfile.TemporaryDirectory() as folder:
+            script = [
+                command
+                for x, states in moments
+                for command in (Command("load", 0, None, tuple(states)), Command("step", 0, x[None]))
+            ]
+            artifacts = Artifacts(Path(folder), program.name)
+            answer = self._call(program, artifacts, script, Path(folder), "trace")
+        return [{name: array[step].astype(np.int64) for name, array in answer.items()} for step in range(len(moments))]
+
+    def _call(
+        self, program: Program, artifacts: Artifacts, script: Sequence[Command], folder: Path, verb: str
+    ) -> dict[str, NDArray[Any]]:
+        save(program, folder / "program.json", folder / "program.npz")
+        (folder / "script.txt").write_text(write_commands(program, script))
+        command = [
+            sys.executable,
+            "-m",
+            "rnn_edge.runtimes.worker",
+            verb,
+            self.name,
+            str(folder),
+            str(artifacts.folder),
+        ]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RnnEdgeError(f"{self.name} gave no answer within {TIMEOUT_SECONDS} s and was ended.") from error
+        if done.returncode != 0:
+            last = (done.stderr.strip() or f"signal {-done.returncode}").splitlines()[-1]
+            raise RnnEdgeError(f"{self.name} failed with exit code {done.returncode}: {last}")
+        with np.load(folder / "answer.npz", allow_pickle=False) as answer:
+            return {name: answer[name] for name in answer}
+
+
+def _within(commands: Sequence[Command], limit: int | None) -> list[Command]:
+    kept, steps = [], 0
+    for command in commands:
+        steps += command.steps
+        if limit is not None and steps > limit:
+            break
+        kept.append(command)
+    return kept

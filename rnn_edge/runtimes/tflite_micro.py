@@ -1,0 +1,106 @@
+"""TensorFlow Lite Micro: its interpreter and reference kernels, built for this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..backends import tflite
+from ..ir.arithmetic import IntArray
+from ..ir.program import Program
+from ..paths import Artifacts
+from . import Contract
+from .feeds import read_model, typed_input, typed_states
+from .python_process import PythonRuntime
+
+_AMPLE_ARENA = 1 << 20
+_ARENA_UNIT = 16
+_KEPT_LENGTHS = 32
+
+
+class MicroSession:
+    """Runs the step file, and for each length of a sequence a file of that length, because it takes no other."""
+
+    def __init__(self, program: Program, artifacts: Artifacts) -> None:
+        self._program = program
+        content = read_model(artifacts.tflite_step)
+        self._step = open_interpreter(content, _AMPLE_ARENA)
+        self._sequences: dict[int, Any] = {}
+        self.notes = {"arena": f"{smallest_arena(content)} bytes on this computer"}
+
+    def step(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
+        y, *following = invoke(self._step, self._program, typed_input(self._program, x)[None], states)
+        return y.ravel(), [state.ravel() for state in following]
+
+    def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
+        interpreter = self._sequence(len(x))
+        y, *following = invoke(interpreter, self._program, typed_input(self._program, x)[None], states)
+        return y[0], [state.ravel() for state in following]
+
+    def _sequence(self, steps: int) -> Any:
+        if steps not in self._sequences:
+            if len(self._sequences) == _KEPT_LENGTHS:
+                self._sequences.pop(next(iter(self._sequences)))
+            widest = max(value.size for value in self._program.values.values())
+            # A few copies of the inputs and the outputs of all steps, 4 bytes each at most.
+            arena = _AMPLE_ARENA + 64 * steps * widest
+            self._sequences[steps] = open_interpreter(tflite.write_sequence(self._program, steps), arena)
+        return self._sequences[steps]
+
+
+def open_interpreter(content: bytes, arena: int) -> Any:
+    """An interpreter with `arena` bytes; RuntimeError where they do not suffice."""
+    from tflite_micro import runtime
+
+    return runtime.Interpreter.from_bytes(content, arena_size=arena)
+
+
+def smallest_arena(content: bytes) -> int:
+    """The fewest bytes, a multiple of 16, with which the file opens."""
+    too_small, enough = 0, _AMPLE_ARENA // _ARENA_UNIT
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        try:
+            open_interpreter(content, middle * _ARENA_UNIT)
+            enough = middle
+        except RuntimeError:
+            too_small = middle
+    return enough * _ARENA_UNIT
+
+
+def invoke(
+    interpreter: Any, program: Program, x: NDArray[Any], states: Sequence[IntArray], all_values: bool = False
+) -> list[IntArray]:
+    """The outputs of an interpreter, in the order of the file."""
+    for index, array in enumerate([x, *(state[None] for state in typed_states(program, states))]):
+        interpreter.set_input(array, index)
+    interpreter.invoke()
+    outputs = range(len(tflite.output_names(program, all_values)))
+    return [interpreter.get_output(index).astype(np.int64) for index in outputs]
+
+
+def _open_trace(program: Program, folder: Path) -> Callable[[IntArray, Sequence[IntArray]], dict[str, IntArray]]:
+    interpreter = open_interpreter(tflite.write_step(program, all_values=True), _AMPLE_ARENA)
+    names = tflite.output_names(program, all_values=True)
+
+    def trace(x: IntArray, states: Sequence[IntArray]) -> dict[str, IntArray]:
+        values = invoke(interpreter, program, typed_input(program, x)[None], states, all_values=True)
+        return {name: value.ravel() for name, value in zip(names, values, strict=True)}
+
+    return trace
+
+
+RUNTIMES = [
+    PythonRuntime(
+        "tflite-micro",
+        Contract(),
+        "tflite-micro",
+        "pip install 'rnn-edge[runtimes]' on Linux",
+        MicroSession,
+        _open_trace,
+    )
+]

@@ -1,0 +1,83 @@
+"""The script that verify plays: cases in which runtimes have been caught, the test split, a long stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ir.arithmetic import IntArray
+from .ir.program import DTYPES, Program
+from .vectors import Command
+
+LONG_STEPS = 10_000
+
+
+def script(
+    program: Program, test: IntArray, lengths: NDArray[np.int64], labels: NDArray[np.int64] | None
+) -> list[Command]:
+    """Commands for quantized test sequences `[batch, steps, inputs]`; the same program gives the same script."""
+    rng = np.random.default_rng(0)
+    commands = [*_edges(program), *_streams(program, rng), *_instances(program, rng)]
+    for index, (x, length) in enumerate(zip(test, lengths, strict=True)):
+        commands.append(Command("reset", 0))
+        commands.append(Command("label", 0, label=-1 if labels is None else int(labels[index])))
+        commands.append(Command("run", 0, x[:length]))
+    return [*commands, Command("reset", 1), Command("run", 1, random_inputs(program, rng, LONG_STEPS))]
+
+
+def limits(program: Program) -> tuple[int, int]:
+    """Smallest and largest integer of an input."""
+    if program.tokens is not None:
+        return 0, program.tokens - 1
+    info = np.iinfo(DTYPES[program.values[program.input].dtype])
+    return int(info.min), int(info.max)
+
+
+def random_inputs(program: Program, rng: np.random.Generator, steps: int) -> IntArray:
+    """Uniform inputs `[steps, inputs]`."""
+    low, high = limits(program)
+    return rng.integers(low, high + 1, (steps, program.values[program.input].size))
+
+
+def _edges(program: Program) -> Iterator[Command]:
+    """One step, and twenty, of the smallest inputs, of the largest, and of both in turn."""
+    low, high = limits(program)
+    size = program.values[program.input].size
+    smallest, largest = np.full((20, size), low), np.full((20, size), high)
+    in_turn = smallest.copy()
+    in_turn[1::2] = high
+    for x in (smallest, largest, in_turn):
+        yield Command("reset", 0)
+        yield Command("step", 0, x[:1])
+        yield Command("reset", 1)
+        yield Command("run", 1, x[:1])
+        yield Command("run", 1, x[1:])
+        yield from (Command("step", 0, row[None]) for row in x[1:])
+
+
+def _streams(program: Program, rng: np.random.Generator) -> Iterator[Command]:
+    """Step by step against whole sequence, from zero, random and extreme states, with a reset in the middle."""
+    sizes = [program.values[state.name].size for state in program.states]
+    for choice in (np.arange(-32768, 32768), np.array([-32768, 32767])):
+        start = tuple(rng.choice(choice, size) for size in sizes)
+        x = random_inputs(program, rng, 40)
+        yield Command("load", 0, None, start)
+        yield from (Command("step", 0, row[None]) for row in x)
+        yield Command("load", 1, None, start)
+        yield Command("run", 1, x)
+        yield Command("reset", 0)
+        yield from (Command("step", 0, row[None]) for row in x[:10])
+        yield Command("reset", 0)
+        yield Command("run", 0, x[:15])
+        yield Command("run", 0, x[15:])
+
+
+def _instances(program: Program, rng: np.random.Generator) -> Iterator[Command]:
+    """Two instances in turn, with different inputs."""
+    yield Command("reset", 0)
+    yield Command("reset", 1)
+    for row in random_inputs(program, rng, 40).reshape(20, 2, -1):
+        yield Command("step", 0, row[:1])
+        yield Command("step", 1, row[1:])

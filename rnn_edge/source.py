@@ -1,0 +1,98 @@
+"""What the user named: a bundled model, a folder with a `model.toml`, or a `.keras` file with calibration data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import datasets, spec
+from .datasets.npz_file import load_calibration
+from .errors import UserError
+from .float_model import FloatModel
+from .keras_import import import_keras
+from .names import check_classes, identifier
+from .paths import MODELS, Artifacts
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences `[batch, steps, inputs]` of `lengths` real steps, with labels `[batch]` where there are any."""
+
+    x: NDArray[Any]
+    lengths: NDArray[np.int64]
+    labels: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A float model with the data to quantize it and to judge the result."""
+
+    model: FloatModel
+    float_keras: Path
+    calibration: Samples
+    test: Samples
+    classes: tuple[str, ...]
+    raw_unit: float = 1.0
+    input_percentile: float = 100.0
+    output: str = "int16"
+
+
+def artifacts_of(target: str, out: Path) -> Artifacts:
+    """The files of a target below the folder `out`."""
+    name = Path(target).stem if target.endswith(".keras") else spec.find(target, MODELS).resolve().name
+    return Artifacts(out / identifier(name), identifier(name))
+
+
+def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> Source:
+    """Read the model and its data; UserError where something is missing or does not fit."""
+    if target.endswith(".keras"):
+        return _from_keras(Path(target), artifacts.name, calibration)
+    if calibration is not None:
+        raise UserError(f"--calibration goes with a .keras file; {target} has its own data in {spec.FILE_NAME}.")
+    folder = spec.find(target, MODELS)
+    described = spec.load(folder)
+    trained_here = artifacts.metrics.is_file() and artifacts.float_keras.is_file()
+    path = artifacts.float_keras if trained_here else folder / artifacts.float_keras.name
+    if not path.is_file():
+        raise UserError(f"{target} has no trained weights yet; run `rnn-edge train {target}` first.")
+    data = dataset_of(described, folder)
+    check_classes(data.classes)
+    return Source(
+        model=import_keras(path, artifacts.name),
+        float_keras=path,
+        calibration=_samples(data.calibration),
+        test=_samples(data.test),
+        classes=data.classes,
+        raw_unit=described.data.raw_unit,
+        input_percentile=described.export.input_percentile,
+        output=described.export.output,
+    )
+
+
+def dataset_of(described: spec.ModelSpec, folder: Path) -> datasets.Dataset:
+    """The data set of a model; the path of a `.npz` is relative to the folder of its `model.toml`."""
+    name = described.data.set
+    return datasets.load(str(folder / name) if name.endswith(".npz") else name)
+
+
+def _from_keras(path: Path, name: str, calibration: Path | None) -> Source:
+    if calibration is None:
+        raise UserError(
+            f"{path} comes without data; add --calibration data.npz with an array x [sequences, steps, channels] of "
+            "what the device will see (32 sequences or more)."
+        )
+    x, lengths = load_calibration(calibration)
+    samples = Samples(_with_channels(x), lengths)
+    return Source(import_keras(path, name), path, samples, samples, ())
+
+
+def _samples(split: datasets.Split) -> Samples:
+    return Samples(_with_channels(split.x), split.lengths, split.y)
+
+
+def _with_channels(x: NDArray[Any]) -> NDArray[Any]:
+    return x if x.ndim == 3 else x[..., None]

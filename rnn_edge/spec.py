@@ -1,0 +1,201 @@
+"""What `model.toml` says about one model: its data, its network, how to train it and how to export it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from .cells import all_cells
+from .errors import ModelError, UserError
+
+FILE_NAME = "model.toml"
+_FILE_BYTES = 2**20
+
+Count = Annotated[int, Field(ge=1, le=65536)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class EmbeddingSpec(_Section):
+    """Tokens 0..`vocabulary`-1 become vectors of `width`."""
+
+    layer: Literal["embedding"]
+    vocabulary: Annotated[int, Field(ge=2, le=65536)]
+    width: Count
+
+
+class RecurrentSpec(_Section):
+    """`units` units of the cell named by `layer`."""
+
+    layer: str
+    units: Count
+
+
+class DenseSpec(_Section):
+    """A fully connected layer; softmax only as the last of the network."""
+
+    layer: Literal["dense"]
+    units: Count
+    activation: Literal["linear", "relu", "sigmoid", "tanh", "softmax"] = "linear"
+
+
+def _kind(layer: Any) -> str | None:
+    name = layer.get("layer") if isinstance(layer, dict) else getattr(layer, "layer", None)
+    if name in ("dense", "embedding"):
+        return str(name)
+    return "recurrent" if name in trainable_cells() else None
+
+
+def trainable_cells() -> tuple[str, ...]:
+    """Names of the cells that Keras can train."""
+    return tuple(name for name, cell in all_cells().items() if cell.keras is not None)
+
+
+LayerSpec = Annotated[
+    Annotated[EmbeddingSpec, Tag("embedding")]
+    | Annotated[RecurrentSpec, Tag("recurrent")]
+    | Annotated[DenseSpec, Tag("dense")],
+    Discriminator(_kind),
+]
+
+
+class DataSpec(_Section):
+    """`set`: a name or the path of a `.npz`; `raw_unit`: one raw int16 count in the units of the training data."""
+
+    set: Annotated[str, Field(min_length=1)]
+    raw_unit: Annotated[float, Field(gt=0)] = 1.0
+
+
+class NetworkSpec(_Section):
+    """The layers; `normalization` scales each channel, `every_step` reads the output at every step."""
+
+    layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=32, strict=False)]
+    normalization: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    every_step: bool = False
+
+    @model_validator(mode="after")
+    def _check_order(self) -> NetworkSpec:
+        kinds = [_kind(layer) for layer in self.layers]
+        if "recurrent" not in kinds:
+            raise ValueError(f"one layer must be recurrent: {', '.join(trainable_cells())}")
+        if "embedding" in kinds[1:]:
+            raise ValueError("an embedding must be the first layer")
+        if kinds[0] == "embedding" and self.normalization:
+            raise ValueError("the first layer is an embedding, so normalization must be false")
+        last = self.layers[-1]
+        if not isinstance(last, DenseSpec) or last.activation not in ("softmax", "linear"):
+            raise ValueError("the last layer must be dense with activation softmax or linear")
+        if any(isinstance(layer, DenseSpec) and layer.activation == "softmax" for layer in self.layers[:-1]):
+            raise ValueError("softmax is accepted on the last layer only")
+        return self
+
+
+class TrainSpec(_Section):
+    """Adam over whole sequences, stopped when the loss on the share `validation` has not improved for `patience`."""
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch: Count = 32
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    patience: Annotated[int, Field(ge=1)] = 20
+    loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+
+
+class ExportSpec(_Section):
+    """`input_percentile`: the share of input values that must fit without saturation; `output`: type of the result."""
+
+    input_percentile: Annotated[float, Field(gt=50, le=100)] = 100.0
+    output: Literal["int16", "int8"] = "int16"
+
+
+class ModelSpec(_Section):
+    """One `model.toml`."""
+
+    task: Annotated[str, Field(min_length=1)]
+    data: DataSpec
+    network: NetworkSpec
+    train: TrainSpec
+    export: ExportSpec = ExportSpec()
+
+
+_SECTIONS: dict[str, type[_Section]] = {
+    "data": DataSpec,
+    "network": NetworkSpec,
+    "train": TrainSpec,
+    "export": ExportSpec,
+    "embedding": EmbeddingSpec,
+    "recurrent": RecurrentSpec,
+    "dense": DenseSpec,
+}
+
+
+def load(folder: Path) -> ModelSpec:
+    """The specification in `folder`; ModelError is one sentence with the file, the key and what is accepted."""
+    path = folder / FILE_NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_FILE_BYTES + 1)
+        if len(raw) > _FILE_BYTES:
+            raise ModelError(f"{path} is larger than {_FILE_BYTES} bytes: give a file that holds settings only.")
+        return ModelSpec.model_validate(tomllib.loads(raw.decode()))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}): give a folder with a {FILE_NAME}.") from error
+    except ValidationError as error:
+        raise ModelError(f"{path}: {_sentence(error.errors()[0])}") from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not a TOML file ({error}): correct it.") from error
+
+
+def find(name_or_path: str, models_folder: Path) -> Path:
+    """The folder of a model: one in `models_folder` by name, or any folder with a `model.toml` by path."""
+    for folder in (models_folder / name_or_path, Path(name_or_path)):
+        if name_or_path and (folder / FILE_NAME).is_file():
+            return folder
+    known = sorted(path.parent.name for path in models_folder.glob(f"*/{FILE_NAME}"))
+    raise UserError(
+        f"There is no model {name_or_path!r}: use one of {', '.join(known) or 'none so far'}, or the path of a folder "
+        f"with a {FILE_NAME}."
+    )
+
+
+def _sentence(error: ErrorDetails) -> str:
+    location, kind = error["loc"], error["type"]
+    key = _key(location)
+    if kind == "missing":
+        return f"`{key}` is missing: add it."
+    if kind == "extra_forbidden":
+        section = _SECTIONS.get(str(location[-2]), ModelSpec) if len(location) > 1 else ModelSpec
+        return f"`{key}` is not known, accepted here: {', '.join(section.model_fields)}: correct or remove it."
+    if kind.startswith("union_tag"):
+        names = ", ".join(("dense", "embedding", *trainable_cells()))
+        return f"`{key}` is {_shown(error['input'])}, accepted for its `layer`: {names}: correct it."
+    if kind == "value_error":
+        return f"`{key}`: {error['ctx']['error']}: correct it."
+    accepted = error["msg"].replace("Input should be ", "").replace("Tuple should have", "a list with")
+    accepted = accepted.replace("valid tuple", "list")
+    return f"`{key}` is {_shown(error['input'])}, accepted is {accepted}: correct it."
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """`network.layers[1].units` from the parts, of which the one after an index is the tag of the union."""
+    text = ""
+    for i, part in enumerate(location):
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif i == 0 or not isinstance(location[i - 1], int):
+            text += f".{part}" if text else part
+    return text
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,102 @@
+"""The structure of the package: who may import whom, and what must not be imported to start."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rnn_edge
+
+PACKAGE = Path(rnn_edge.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+BASE = {"errors", "files", "paths", "names", "rnn_edge"}
+# What stands to the right of the program must not know where the program came from.
+ALLOWED = {
+    "ir": BASE | {"ir"},
+    "cells": {"cells"},
+    "datasets": BASE | {"datasets"},
+    "backends": BASE | {"ir", "backends"},
+    "runtimes": BASE | {"ir", "backends", "runtimes", "vectors"},
+    "vectors": BASE | {"ir"},
+    "outputs": {"ir"},
+    "script": {"ir", "vectors"},
+    "diagnose": {"errors", "ir", "runtimes", "vectors"},
+    "verdict": {"rnn_edge"},
+    "keras_float": {"cells", "errors", "paths", "runtimes"},
+    "verify": BASE | {"ir", "vectors", "runtimes", "verdict", "outputs", "diagnose", "keras_float"},
+    "float_model": {"cells"},
+    "readings": {"cells", "float_model"},
+    "keras_archive": BASE | {"cells"},
+    "keras_import": BASE | {"cells", "float_model", "keras_archive"},
+    "calibrate": BASE | {"cells", "float_model", "readings"},
+    "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir"},
+}
+HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "tflite_runtime", "ai_edge_litert", "tflite_micro")
+
+
+def unit(path: Path) -> str:
+    """Folder or module of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_units(path: Path) -> set[str]:
+    """Units of this package that a file imports, wherever in the file."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    units = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+            units |= {
+                name if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file() else "rnn_edge"
+                for name in names
+            }
+        elif isinstance(node, ast.ImportFrom) and 0 < node.level < depth:
+            units.add(unit(path))
+    return units
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_data_flows_one_way(path: Path) -> None:
+    allowed = ALLOWED.get(unit(path))
+    if allowed is not None:
+        assert imported_units(path) - {unit(path)} <= allowed
+
+
+def test_every_rule_names_something_that_exists() -> None:
+    units = {unit(path) for path in MODULES} | {"rnn_edge"}
+    assert set(ALLOWED) | set().union(*ALLOWED.values()) <= units
+
+
+@pytest.mark.parametrize("module", ["rnn_edge", "rnn_edge.cli"])
+def test_starting_imports_nothing_heavy(module: str) -> None:
+    code = f"import {module}, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "rich", "pydantic", *HEAVY} & set(loaded)
+
+
+def test_only_training_and_child_processes_import_tensorflow() -> None:
+    for path in MODULES:
+        if unit(path) in ("train", "runtimes", "keras_float"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name.split(".")[0] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module.split(".")[0]]
+            heavy = set(HEAVY) - ({"onnx"} if unit(path) == "backends" else set())
+            assert not heavy & set(names), path
+
+
+def test_files_and_functions_stay_small() -> None:
+    for path in MODULES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 320, f"{path.name} is long: is it one idea?"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 50, f"{path.name}: {node.name} is long"
