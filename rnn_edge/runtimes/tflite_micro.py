@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import tflite
+from ..errors import RnnEdgeError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import Artifacts
@@ -18,7 +23,6 @@ from .feeds import read_model, typed_input, typed_states
 from .python_process import PythonRuntime
 
 _AMPLE_ARENA = 1 << 20
-_ARENA_UNIT = 16
 _KEPT_LENGTHS = 32
 
 
@@ -27,10 +31,9 @@ class MicroSession:
 
     def __init__(self, program: Program, artifacts: Artifacts) -> None:
         self._program = program
-        content = read_model(artifacts.tflite_step)
-        self._step = open_interpreter(content, _AMPLE_ARENA)
+        self._step = open_interpreter(read_model(artifacts.tflite_step), _AMPLE_ARENA)
         self._sequences: dict[int, Any] = {}
-        self.notes = {"arena": f"{smallest_arena(content)} bytes on this computer"}
+        self.notes = {"arena": f"{arena_used(self._step)} bytes here, less where pointers are short"}
 
     def step(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
         y, *following = invoke(self._step, self._program, typed_input(self._program, x)[None], states)
@@ -59,17 +62,22 @@ def open_interpreter(content: bytes, arena: int) -> Any:
     return runtime.Interpreter.from_bytes(content, arena_size=arena)
 
 
-def smallest_arena(content: bytes) -> int:
-    """The fewest bytes, a multiple of 16, with which the file opens."""
-    too_small, enough = 0, _AMPLE_ARENA // _ARENA_UNIT
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
+def arena_used(interpreter: Any) -> int:
+    """Bytes of the arena in use, from the one place that tells: what the interpreter prints to standard error."""
+    with tempfile.TemporaryFile() as report:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        os.dup2(report.fileno(), 2)
         try:
-            open_interpreter(content, middle * _ARENA_UNIT)
-            enough = middle
-        except RuntimeError:
-            too_small = middle
-    return enough * _ARENA_UNIT
+            interpreter.print_allocations()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        report.seek(0)
+        total = re.search(rb"Arena allocation total (\d+) bytes", report.read())
+    if total is None:
+        raise RnnEdgeError("TensorFlow Lite Micro printed no size of its arena.")
+    return int(total[1])
 
 
 def invoke(

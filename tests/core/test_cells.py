@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnn_edge.calibrate import run_float
-from rnn_edge.cells import FloatArray, Linear, all_cells
+from rnn_edge.cells import FloatArray, Linear
 from rnn_edge.float_model import FloatModel, RecurrentLayer
 from rnn_edge.ir.check import SCHEMES
 from rnn_edge.quality import measure
@@ -56,7 +56,7 @@ TEXTBOOK: dict[str, Callable[..., list[FloatArray]]] = {
 }
 
 
-@pytest.mark.parametrize("name", all_cells())
+@pytest.mark.parametrize("name", TEXTBOOK)
 def test_float_reading_is_the_textbook(name: str) -> None:
     model = float_model(Network((name,), (6,), dense=()), gain=2.0)
     x, lengths = samples(model, count=1, steps=25)

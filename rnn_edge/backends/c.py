@@ -1,0 +1,137 @@
+"""The C of a program: constant tables and one call an operation; the loops are in the hand-written kernels."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from .. import __version__
+from ..ir import arithmetic
+from ..ir.ops import op_requantization
+from ..ir.plan import check_plan, make_plan
+from ..ir.program import Op, Program
+from ..ir.quantize_input import float_channels, raw_channels
+from ..paths import FIRMWARE
+from .c_step import function_body
+from .c_text import Table, check_model_name, float_literal, identifier, string_literal, table
+
+KERNELS = ("rnn_kernels.h", "rnn_kernels.c")
+
+_TYPE_NAMES = {"int8": "s8", "int16": "s16"}
+
+
+def write(program: Program, trace: bool = False) -> dict[str, str]:
+    """File name -> text of the model and its kernels; same program, same bytes.
+
+    `trace`: the step hands every value to `rnn_trace_s8` and `rnn_trace_s16`, for a build that looks for a difference.
+    """
+    check_model_name(program.name)
+    facts = _facts(program)
+    plan = check_plan(program, make_plan(program))
+    body, head = (function_body(program, part, trace) for part in (plan.body, plan.head))
+    files = {
+        f"{program.name}.h": _render("model.h.j2", scratch_bytes=2 * plan.scratch, **facts),
+        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **_data(program), **facts),
+    }
+    return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
+
+
+def binding(program: Program) -> str:
+    """`model_binding.h`: what firmware/harness needs to know about the model it drives."""
+    return _render("model_binding.h.j2", **_facts(program))
+
+
+def _facts(program: Program) -> dict[str, Any]:
+    """What the templates say about a program."""
+    name, tokens = program.name, program.tokens
+    x, y = program.values[program.input], program.values[program.output]
+    states = [program.values[state.name] for state in program.states]
+    upper, x_type = name.upper(), f"{x.dtype}_t"
+    return {
+        "name": name,
+        "NAME": upper,
+        "version": __version__,
+        "hash": program.hash,
+        "semantics": program.semantics,
+        "scheme": program.scheme,
+        "tokens": tokens,
+        "inputs": x.size,
+        "input": x_type,
+        "input_type": _TYPE_NAMES.get(x.dtype),
+        "input_bits": np.dtype(x.dtype).itemsize * 8,
+        "input_scale": float_literal(x.scale),
+        "input_zero_point": f"({x.zero_point})" if x.zero_point < 0 else x.zero_point,
+        "raw_unit": f"{program.raw_unit:.9g}",
+        "step_input": "int32_t token" if tokens else f"const {x_type} x[{upper}_INPUTS]",
+        "run_input": "const int32_t *tokens" if tokens else f"const {x_type} *x",
+        "next_input": "*tokens" if tokens else "x",
+        "advance": "tokens++" if tokens else f"x += {upper}_INPUTS",
+        "outputs": y.size,
+        "output": f"{y.dtype}_t",
+        "output_type": _TYPE_NAMES[y.dtype],
+        "output_bits": np.dtype(y.dtype).itemsize * 8,
+        "output_scale": float_literal(y.scale),
+        "output_meaning": "logit" if program.softmax else "output",
+        "states": [{"name": identifier(state.name, name), "size": state.size} for state in states],
+        "state_bytes": 2 * sum(state.size for state in states),
+        "every_step": program.every_step,
+        "softmax": program.softmax,
+        "softmax_multiplier": arithmetic.softmax_multiplier(y.scale),
+        "classes": [string_literal(label) for label in program.classes],
+    }
+
+
+def _data(program: Program) -> dict[str, Any]:
+    """The constant tables, named after the values that they compute."""
+    data: dict[str, Any] = {
+        "tables": [one for op in program.ops for one in _tables(program, op)],
+        "linears": [
+            {"name": f"{program.name}_{op.output}", "rows": rows, "cols": cols}
+            for op in program.ops
+            if op.kind == "matvec"
+            for rows, cols in [program.constants[op.constants[0]].shape]
+        ],
+    }
+    if program.tokens is None:
+        gains, offsets = float_channels(program)
+        data["float_channels"] = [(float_literal(g), float_literal(o)) for g, o in zip(gains, offsets, strict=True)]
+        gain, offset, shift = (column.tolist() for column in raw_channels(program))
+        data["raw_channels"] = list(zip(gain, offset, shift, strict=True))
+    return data
+
+
+def _tables(program: Program, op: Op) -> list[Table]:
+    prefix = f"{program.name}_{op.output}"
+    match op.kind:
+        case "matvec":
+            weight, bias, _ = (program.constants[name] for name in op.constants)
+            requantization = op_requantization(program, op)
+            return [
+                table("int8_t", f"{prefix}_weight", weight),
+                table("int32_t", f"{prefix}_bias", bias),
+                table("int16_t", f"{prefix}_multiplier", requantization.r),
+                table("uint8_t", f"{prefix}_shift", requantization.t),
+            ]
+        case "gather":
+            return [table("int8_t", f"{prefix}_table", program.constants[op.constants[0]])]
+    return []
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML; the only free text is the class names, which string_literal escapes
+    )
+
+
+def _render(template: str, **facts: Any) -> str:
+    return _templates().get_template(template).render(facts)
