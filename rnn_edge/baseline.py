@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def _summary(x: Matrix) -> Matrix:
     steps = np.diff(x, axis=0) if len(x) > 1 else np.zeros_like(x)
     # A sequence shorter than the segments repeats its nearest step instead of having empty segments.
     edges = np.linspace(0, len(x), _SEGMENTS + 1)
-    segments = [x[int(a) : max(int(b), int(a) + 1)].mean(axis=0) for a, b in zip(edges, edges[1:], strict=False)]
+    segments = [x[int(a) : max(int(b), int(a) + 1)].mean(axis=0) for a, b in pairwise(edges)]
     return np.concatenate([x.mean(axis=0), x.std(axis=0), x.min(axis=0), x.max(axis=0), steps.std(axis=0), *segments])
 
 

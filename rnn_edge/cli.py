@@ -37,7 +37,7 @@ def main() -> None:
     MODEL is the name of a bundled model, a folder with a model.toml, or a .keras file.
 
     \b
-    Exit codes: 0 ok, 1 verification failed, 2 wrong input, 3 tool or package missing.
+    Exit codes: 0 ok, 1 verification failed, 2 wrong input, 3 tool missing.
     """
 
 
@@ -56,14 +56,12 @@ def models() -> None:
 @OUT
 def train(model: str, seed: int | None, seeds: int, out: Path) -> None:
     """Train MODEL; writes float.keras and metrics.json. The first seed's weights are kept."""
-    from . import progress, report, spec, training
-    from .paths import MODELS
+    from . import progress, report, training
     from .source import artifacts_of
 
     files = artifacts_of(model, out)
-    first = spec.load(spec.find(model, MODELS)).train.seed if seed is None else seed
     with progress.training() as show:
-        metrics = training.run(model, files, range(first, first + seeds), show)
+        metrics = training.run(model, files, seed, seeds, show)
     report.show_training(metrics, files)
 
 

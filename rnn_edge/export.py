@@ -13,15 +13,14 @@ import numpy as np
 from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
 from .files import replacing_folder, write_atomically
-from .ir.interpret import InterpreterSession
 from .ir.program import Program, save
 from .ir.quantize_input import from_float
 from .paths import Artifacts
 from .quality import Quality, measure
 from .quantize import quantize
-from .script import script
+from .script import interpret, script
 from .source import Source
-from .vectors import play, write_commands
+from .vectors import write_commands
 
 
 def _write_tflite(program: Program, files: Artifacts) -> None:
@@ -104,8 +103,7 @@ def export(
 def _write_vectors(program: Program, source: Source, files: Artifacts) -> None:
     test = source.test
     commands = script(program, from_float(program, test.x), test.lengths, test.labels)
-    results = play(InterpreterSession(program), program, commands)
-    text = write_commands(program, commands, results, f"vectors of {program.name}")
+    text = write_commands(program, commands, interpret(program, commands), f"vectors of {program.name}")
     write_atomically(files.vectors, text.encode())
     packed = io.BytesIO()
     labels = np.full(len(test.x), -1) if test.labels is None else test.labels

@@ -94,8 +94,8 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
         limit = _LIMITS.get(member.filename, 2**20)
         if member.file_size > limit:
             raise ModelError(
-                f"{path}: {member.filename} has {member.file_size} bytes, at most {limit} are read: give a smaller model "
-                "or save it without the state of its optimizer."
+                f"{path}: {member.filename} has {member.file_size} bytes, at most {limit} are read: give a smaller "
+                "model or save it without the state of its optimizer."
             )
     for needed in (_CONFIG, _WEIGHTS):
         if needed not in names:
@@ -195,7 +195,9 @@ def _line(model: Mapping[str, Any], entries: list[dict[str, Any]], path: Path) -
     by_name = {_name(entry): entry for entry in entries}
     inputs, outputs = (_history(model["config"].get(key)) for key in ("input_layers", "output_layers"))
     if inputs is None or outputs is None:
-        raise ModelError(f"{path} has several inputs or outputs, one of each is supported: split the model.")
+        raise ModelError(
+            f"{path} has several inputs or outputs, or a shared layer at its end: give a model with one of each."
+        )
     line = [outputs]
     while line[-1] != inputs:
         before = _before(by_name.get(line[-1]), line[-1], path)
@@ -236,6 +238,6 @@ def _before(entry: Mapping[str, Any] | None, name: str, path: Path) -> str:
 
 def _not_straight(path: Path, name: str) -> ModelError:
     return ModelError(
-        f"{path}: layer {name!r} is shared, has several inputs or is beside the line from input to output: give a model "
-        "in which every layer reads only the one before it."
+        f"{path}: layer {name!r} is shared, has several inputs or is beside the line from input to output: give a "
+        "model in which every layer reads only the one before it."
     )

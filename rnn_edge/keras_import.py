@@ -88,7 +88,7 @@ def _input(layer: StoredLayer, stack: _Stack) -> None:
 
 def _masking(layer: StoredLayer, stack: _Stack) -> None:
     value = layer.config.get("mask_value")
-    if type(value) not in (int, float) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
         raise stack.refuse(layer, f"has mask_value {value!r}, a finite number is accepted", "set another one")
     if stack.layers:
         raise stack.refuse(layer, "follows a layer with weights", "put it right after the input")
@@ -167,7 +167,7 @@ def _cell(layer: StoredLayer, stack: _Stack) -> Cell:
 
 def _products(cell: Cell, units: int, layer: StoredLayer, stack: _Stack) -> dict[str, Linear]:
     arrays = list(layer.arrays.get("cell/vars", ()))
-    if layer.config.get("use_bias") is False and len(arrays) == 2:
+    if layer.config.get("use_bias") is False and len(arrays) > 1:
         rows = arrays[1].shape[-1]
         # Only the GRU with reset_after has two biases, one for each product.
         arrays.append(np.zeros((2, rows) if layer.config.get("reset_after") else rows))
@@ -218,7 +218,7 @@ def _add_dense(layer: StoredLayer, config: Any, place: str, stack: _Stack) -> No
         raise stack.refuse(layer, "reads tokens", "put an Embedding before it")
     activation, units = _activation(layer, config, stack), config.get("units")
     arrays = list(layer.arrays.get(place, ()))
-    if config.get("use_bias") is False and len(arrays) == 1:
+    if config.get("use_bias") is False and arrays:
         arrays.append(np.zeros(arrays[0].shape[-1:]))
     shapes = [array.shape for array in arrays]
     if shapes != [(stack.width, units), (units,)] or units == 0:
@@ -254,8 +254,8 @@ def _check_softmax(stack: _Stack) -> None:
     for layer in stack.layers[:-1]:
         if isinstance(layer, DenseLayer) and layer.activation == "softmax":
             raise ModelError(
-                f"{stack.path}: {layer.name} has softmax before the last layer, where it is not supported: use relu, tanh "
-                "or sigmoid."
+                f"{stack.path}: {layer.name} has softmax before the last layer, where it is not supported: use relu, "
+                "tanh or sigmoid."
             )
 
 

@@ -44,16 +44,15 @@ def measure(
     steps = np.arange(x.shape[1]) < lengths[:, None]
     last = np.arange(len(x)), lengths - 1
     if program.every_step:
-        noise, signal = (real - exact)[steps], exact[steps]
         final, final_exact = real[last], exact[last]
+        real, exact = real[steps], exact[steps]
     else:
-        noise, signal = real - exact, exact
         final, final_exact = real, exact
     return Quality(
         float_accuracy=accuracy(decide(program, final_exact), labels),
         accuracy=accuracy(decide(program, final), labels),
-        agreement=float(np.mean(decide(program, signal + noise) == decide(program, signal))),
-        snr_db=snr_db(signal, noise),
+        agreement=float(np.mean(decide(program, real) == decide(program, exact))),
+        snr_db=snr_db(exact, real - exact),
         clipped_inputs=_clipped(program, model, x, steps),
         saturated_gates=gates.share,
     )

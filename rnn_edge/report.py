@@ -21,11 +21,11 @@ console = Console(highlight=False)
 _STYLES = {PASSED: "green", FAILED: "bold red", MISSING: "yellow"}
 
 
-def _table(*columns: str, left: int = 1) -> Table:
+def _table(*columns: str, left: int = 1, gap: int = 2) -> Table:
     """A plain table whose first `left` columns are text and the rest numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < left else "right", no_wrap=index == 0)
+        table.add_column(column, justify="left" if index < left else "right", no_wrap=index < left)
     return table
 
 
@@ -119,7 +119,7 @@ def show_export(exported: Exported, folder: Path, seconds: float) -> None:
 def show_verdict(verdict: Verdict, program: Program | None = None) -> None:
     """One line a runtime, then what was noted."""
     console.print(f"[bold]{verdict.model}[/bold], scheme {verdict.scheme}, program {verdict.program[:12]}\n")
-    table = _table("runtime", "version", "contract", "compared", "differ", "max", "accuracy", "steps/s", left=3)
+    table = _table("runtime", "version", "contract", "compared", "differ", "max", "accuracy", "steps/s", left=3, gap=1)
     for row in verdict.rows:
         table.add_row(*_verdict_cells(row), style="" if row.status != MISSING else "dim")
     console.print(table)
@@ -138,7 +138,7 @@ def _verdict_cells(row: Row) -> Sequence[str]:
     color = _STYLES.get(row.status, "default")
     return (
         row.runtime,
-        row.version[:12],
+        row.version[:10],
         row.contract,
         _count(row.compared) if compared else "-",
         f"[{color}]{_count(row.differing)}[/{color}]"

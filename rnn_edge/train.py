@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """`model` is the Keras model, not compiled; `history` has one value an epoch; `accuracy` on the test split, 0..1."""
+    """`model` is the Keras model, not compiled; `history`: a value an epoch; `accuracy` on the test split, 0..1."""
 
     model: Any
     history: Mapping[str, tuple[float, ...]]
@@ -102,15 +103,32 @@ def _keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        import keras
-        import tensorflow  # noqa: F401
+        with _silent():
+            import keras
+            import tensorflow
+
+            tensorflow.config.list_physical_devices()
     except ImportError as error:
         raise MissingError(f"Training needs TensorFlow ({error}): run `pip install 'rnn-edge[train]'`.") from error
     return keras
 
 
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what TensorFlow writes while it looks for a GPU: it does so before its own log level counts."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _check(spec: ModelSpec, dataset: Dataset) -> None:
     first, last = spec.network.layers[0], spec.network.layers[-1]
+    assert isinstance(last, DenseSpec)
     x = dataset.train.x
     if isinstance(first, EmbeddingSpec) != (x.ndim == 2):
         held = "tokens: start the network with an embedding" if x.ndim == 2 else "numbers: drop the embedding layer"
@@ -156,9 +174,8 @@ def _fit(
 ) -> dict[str, tuple[float, ...]]:
     options = spec.train
     last = spec.network.layers[-1]
-    loss = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=not (isinstance(last, DenseSpec) and last.activation == "softmax")
-    )
+    assert isinstance(last, DenseSpec)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=last.activation != "softmax")
     optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=options.gradient_clip)
     model.compile(optimizer, loss=loss, weighted_metrics=["accuracy"])
     report = keras.callbacks.LambdaCallback(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from . import baseline, metrics, spec
 from .errors import UserError
@@ -14,8 +14,10 @@ from .train import save, train
 Progress = Callable[[int, int, int, Mapping[str, float]], None]
 
 
-def run(target: str, files: Artifacts, seeds: Sequence[int], progress: Progress) -> Metrics:
-    """Train once a seed, keep the first one's weights; writes `float.keras` and `metrics.json` into `files.folder`.
+def run(target: str, files: Artifacts, seed: int | None, count: int, progress: Progress) -> Metrics:
+    """Train with `count` seeds from `seed` (by default the model's own) on, and keep the first one's weights.
+
+    Writes `float.keras` and `metrics.json` into `files.folder`.
 
     `progress(seed, epoch, epochs, logs)` is called after every epoch.
     """
@@ -24,6 +26,8 @@ def run(target: str, files: Artifacts, seeds: Sequence[int], progress: Progress)
     folder = spec.find(target, MODELS)
     described = spec.load(folder)
     data = dataset_of(described, folder)
+    first_seed = described.train.seed if seed is None else seed
+    seeds = range(first_seed, first_seed + count)
     accuracies = []
     for number, seed in enumerate(seeds):
         trained = train(described, data, seed, lambda *step, seed=seed: progress(seed, *step))

@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UserError
+from .errors import RnnEdgeError, UserError
 from .ir.arithmetic import IntArray
 from .ir.program import DTYPES, Program, Value
 
@@ -124,6 +124,17 @@ def read_commands(program: Program, path: Path) -> tuple[list[Command], list[Res
     return commands, results
 
 
+def read_results(program: Program, commands: Iterable[Command], lines: Iterable[str]) -> list[Result]:
+    """The results that a harness printed, one line a step or run; RnnEdgeError where they do not fit the script."""
+    played = [command for command in commands if command.x is not None]
+    try:
+        return [
+            _read_result(program, command, ["=", *line.split()]) for command, line in zip(played, lines, strict=True)
+        ]
+    except (ValueError, IndexError) as error:
+        raise RnnEdgeError(f"The harness of {program.name} printed no result ({error}); rebuild it.") from error
+
+
 def outputs_of(program: Program, command: Command) -> int:
     """Number of integers in the output of a command."""
     size = program.values[program.output].size
@@ -149,15 +160,15 @@ def _read_command(program: Program, fields: list[str]) -> tuple[Command, list[st
             return Command(verb, instance), []
         case "load":
             formats = [program.values[state.name] for state in program.states]
-            states = [_from_hex(text, value, 1) for text, value in zip(fields[2:], formats, strict=True)]
+            states = [from_hex(text, value, 1) for text, value in zip(fields[2:], formats, strict=True)]
             return Command(verb, instance, None, tuple(states)), []
         case "step":
-            return Command(verb, instance, _from_hex(fields[2], x_format, 1).reshape(1, -1)), fields[3:]
+            return Command(verb, instance, from_hex(fields[2], x_format, 1).reshape(1, -1)), fields[3:]
         case "label":
             return Command(verb, instance, label=int(fields[2])), []
         case "run":
             steps = int(fields[2])
-            return Command(verb, instance, _from_hex(fields[3], x_format, steps).reshape(steps, -1)), fields[4:]
+            return Command(verb, instance, from_hex(fields[3], x_format, steps).reshape(steps, -1)), fields[4:]
     raise ValueError(f"the verb {verb!r} is not reset, load, step, run or label")
 
 
@@ -167,8 +178,8 @@ def _read_result(program: Program, command: Command, rest: list[str]) -> Result:
     output = program.values[program.output]
     formats = [program.values[state.name] for state in program.states]
     count = outputs_of(program, command) // output.size
-    parts = [_from_hex(rest[1], output, count)]
-    parts += [_from_hex(text, value, 1) for text, value in zip(rest[2:], formats, strict=True)]
+    parts = [from_hex(rest[1], output, count)]
+    parts += [from_hex(text, value, 1) for text, value in zip(rest[2:], formats, strict=True)]
     return np.concatenate(parts)
 
 
@@ -177,7 +188,8 @@ def _to_hex(array: IntArray, value: Value) -> str:
     return digits.tobytes().hex()
 
 
-def _from_hex(text: str, value: Value, count: int) -> NDArray[np.int64]:
+def from_hex(text: str, value: Value, count: int) -> NDArray[np.int64]:
+    """`count` vectors of the format of `value`, one after the other; ValueError where the text holds something else."""
     array = np.frombuffer(bytes.fromhex(text), dtype=np.dtype(DTYPES[value.dtype]).newbyteorder(">")).astype(np.int64)
     if len(array) != count * value.size:
         raise ValueError(f"{len(array)} integers for {value.name!r}, not {count * value.size}")

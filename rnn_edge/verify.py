@@ -16,12 +16,12 @@ from .errors import MissingError, RnnEdgeError, UserError
 from .files import write_atomically
 from .ir.arithmetic import IntArray
 from .ir.check import check
-from .ir.interpret import InterpreterSession
 from .ir.program import Program, load
 from .outputs import decide, dequantize, snr_db
 from .paths import Artifacts
 from .runtimes import Found, Missing, Runtime, all_runtimes
-from .vectors import Command, Result, outputs_of, play, read_commands
+from .script import interpret
+from .vectors import Command, Result, outputs_of, read_commands
 from .verdict import FAILED, INTERPRETER, MISSING, PASSED, REPORTED, Row, Verdict
 
 JOBS = 2
@@ -83,9 +83,9 @@ def _choose(only: Sequence[str]) -> list[Runtime]:
 def _define(program: Program, commands: Sequence[Command], stored: Sequence[Result]) -> tuple[Row, list[Result]]:
     """The interpreter's results, compared with those that the vectors brought along from the export."""
     started = time.perf_counter()
-    results = list(play(InterpreterSession(program), program, commands))
+    results = interpret(program, commands)
     rate = sum(command.steps for command in commands) / (time.perf_counter() - started)
-    row = Row(INTERPRETER, f"semantics {program.semantics}", "defines", PASSED, steps_per_second=rate)
+    row = Row(INTERPRETER, f"v{program.semantics}", "defines", PASSED, steps_per_second=rate)
     return compare(
         row, 0, Exam(program, Artifacts(Path(), program.name), commands, stored or results), results
     ), results

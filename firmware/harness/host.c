@@ -183,8 +183,8 @@ static void obey(model_state *instances, char *line)
         load(state, line);
     } else if (strcmp(verb, "step") == 0 || strcmp(verb, "run") == 0) {
         play(state, verb[0] == 'r', line);
-    } else {
-        fail("the verb is not reset, load, step or run");
+    } else if (strcmp(verb, "label") != 0) { /* a label is for whoever counts right answers */
+        fail("the verb is not reset, load, step, run or label");
     }
 }
 

@@ -17,7 +17,7 @@ from ..ir.program import Op, Program
 from ..ir.quantize_input import float_channels, raw_channels
 from ..paths import FIRMWARE
 from .c_step import function_body
-from .c_text import Table, check_model_name, float_literal, identifier, string_literal, table
+from .c_text import Table, check_model_name, float_literal, identifier, string_literal, table, with_notes
 
 KERNELS = ("rnn_kernels.h", "rnn_kernels.c")
 
@@ -34,7 +34,7 @@ def write(program: Program, trace: bool = False) -> dict[str, str]:
     plan = check_plan(program, make_plan(program))
     body, head = (function_body(program, part, trace) for part in (plan.body, plan.head))
     files = {
-        f"{program.name}.h": _render("model.h.j2", scratch_bytes=2 * plan.scratch, **facts),
+        f"{program.name}.h": _render("model.h.j2", defines=_defines(program, 2 * plan.scratch), **facts),
         f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **_data(program), **facts),
     }
     return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
@@ -63,8 +63,6 @@ def _facts(program: Program) -> dict[str, Any]:
         "input": x_type,
         "input_type": _TYPE_NAMES.get(x.dtype),
         "input_bits": np.dtype(x.dtype).itemsize * 8,
-        "input_scale": float_literal(x.scale),
-        "input_zero_point": f"({x.zero_point})" if x.zero_point < 0 else x.zero_point,
         "raw_unit": f"{program.raw_unit:.9g}",
         "step_input": "int32_t token" if tokens else f"const {x_type} x[{upper}_INPUTS]",
         "run_input": "const int32_t *tokens" if tokens else f"const {x_type} *x",
@@ -74,15 +72,35 @@ def _facts(program: Program) -> dict[str, Any]:
         "output": f"{y.dtype}_t",
         "output_type": _TYPE_NAMES[y.dtype],
         "output_bits": np.dtype(y.dtype).itemsize * 8,
-        "output_scale": float_literal(y.scale),
-        "output_meaning": "logit" if program.softmax else "output",
         "states": [{"name": identifier(state.name, name), "size": state.size} for state in states],
-        "state_bytes": 2 * sum(state.size for state in states),
         "every_step": program.every_step,
         "softmax": program.softmax,
         "softmax_multiplier": arithmetic.softmax_multiplier(y.scale),
         "classes": [string_literal(label) for label in program.classes],
     }
+
+
+def _defines(program: Program, scratch_bytes: int) -> list[str]:
+    """The macros of the header, with their meaning."""
+    upper, tokens = program.name.upper(), program.tokens
+    x, y = program.values[program.input], program.values[program.output]
+    state_bytes = 2 * sum(program.values[state.name].size for state in program.states)
+    read: list[tuple[str, object, str]] = [("TOKENS", tokens, f"0 <= token < {upper}_TOKENS: the caller's duty")]
+    if tokens is None:
+        zero_point = f"({x.zero_point})" if x.zero_point < 0 else x.zero_point
+        read = [
+            ("INPUT_SCALE", float_literal(x.scale), "normalized input = (x - zero point) * scale"),
+            ("INPUT_ZERO_POINT", zero_point, ""),
+        ]
+    rows = [
+        ("INPUTS", x.size, ""),
+        *read,
+        ("OUTPUTS", y.size, ""),
+        ("OUTPUT_SCALE", float_literal(y.scale), f"{'logit' if program.softmax else 'output'} = y * scale"),
+        ("STATE_BYTES", state_bytes, f"of {program.name}_state"),
+        ("SCRATCH_BYTES", scratch_bytes, "on the stack while a step runs"),
+    ]
+    return with_notes([(f"#define {upper}_{name} {value}", note) for name, value, note in rows])
 
 
 def _data(program: Program) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from itertools import groupby
 from ..ir.ops import mul_shift, rescale_shift
 from ..ir.plan import INPUT, OUTPUT, SCRATCH, Copy, Part, Place
 from ..ir.program import Op, Program
-from .c_text import WIDTH, identifier
+from .c_text import identifier, with_notes
 
 
 @dataclass(frozen=True)
 class Call:
     """One kind of operation: the kernel it calls, the equation beside it, and a number that the kernel needs.
 
-    Both texts take {y}, {a} and {b}; the kernel also {n} (elements of y), {p} (the parameter), {in_type} (s8 or s16, of a)
-    and {data} (the prefix of its tables).
+    Both texts take {y}, {a} and {b}; the kernel also {n} (elements of y), {p} (the number), {in_type} (s8 or s16, of a)
+    and {data} (prefix of its tables).
     """
 
     kernel: str
@@ -71,13 +71,13 @@ class _Writer:
     def sections(self) -> Iterator[list[str]]:
         for layer, ops in groupby(self.part.ops, lambda op: self._layers[op.output]):
             yield self._section(layer, list(ops))
-        yield self._aligned([self._copy(copy) for copy in self.part.copies])
+        yield with_notes([self._copy(copy) for copy in self.part.copies], indent=4)
 
     def _section(self, layer: str, ops: list[Op]) -> list[str]:
         title = [f"    /* {layer} */"] if layer else []
         pointers = [line for op in ops for line in self._pointer(op)]
         calls = [line for op in ops for line in self._call(op, layer)]
-        return title + pointers + ([""] if pointers and calls else []) + self._aligned(calls)
+        return title + pointers + ([""] if pointers and calls else []) + with_notes(calls, indent=4)
 
     # pointers
 
@@ -149,12 +149,6 @@ class _Writer:
         target = self._at(copy.value, copy.target)
         meaning = "y" if copy.target.area == OUTPUT else copy.target.state or "kept"
         return f"memcpy({target}, {source}, {value.size} * sizeof({value.dtype}_t));", f"{meaning} = {copy.value}"
-
-    def _aligned(self, calls: list[tuple[str, str]]) -> list[str]:
-        """Statements with their equations in one column, as far as the width allows."""
-        fits = [len(s) for s, e in calls if 4 + len(s) + len(f" /* {e} */") <= WIDTH]
-        column = max(fits, default=0)
-        return [f"    {s:{column}} /* {e} */".rstrip() if e else f"    {s}" for s, e in calls]
 
 
 def _read_names(part: Part, trace: bool) -> set[str]:

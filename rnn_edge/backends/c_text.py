@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +14,24 @@ from ..errors import UserError
 
 WIDTH = 100
 
-_WORDS = (
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm linux unix "
-    # C++ and C23, for whoever compiles the header there
-    "alignas alignof and and_eq bitand bitor bool catch char8_t class co_await co_return co_yield compl concept "
-    "const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export false friend mutable "
-    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires "
-    "static_assert static_cast template this thread_local throw true try typeid typename typeof typeof_unqual using "
-    "virtual xor xor_eq "
-    # parameters and locals of the generated functions
-    "state x y token scratch steps"
-)
-_RESERVED = re.compile(rf"({'|'.join(_WORDS.split())}|[A-Z][A-Z0-9_]*|\w+_t|(mem|str|wcs|rnn_)\w*)_*")
+_C_WORDS = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register
+restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm linux unix
+"""
+_CPP_WORDS = """
+alignas alignof and and_eq bitand bitor bool catch char8_t class co_await co_return co_yield compl concept const_cast
+consteval constexpr constinit decltype delete dynamic_cast explicit export false friend mutable namespace new noexcept
+not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires static_assert static_cast
+template this thread_local throw true try typeid typename typeof typeof_unqual using virtual xor xor_eq
+"""
+_LOCALS = "state x y token scratch steps"  # of the generated functions
+_WORDS = "|".join(f"{_C_WORDS} {_CPP_WORDS} {_LOCALS}".split())
+_RESERVED = re.compile(rf"({_WORDS}|[A-Z][A-Z0-9_]*|\w+_t|(mem|str|wcs|rnn_)\w*)_*")
 
-_STANDARD_HEADERS = frozenset(
-    "assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic "
-    "stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype".split()
-)
+_STANDARD_HEADERS = """
+assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool
+stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype
+"""
 
 _LONGEST_LITERAL = 4095  # that C99 promises to take
 
@@ -47,7 +48,7 @@ def identifier(name: str, model: str) -> str:
 
 def check_model_name(name: str) -> None:
     """UserError where the files or functions of a model of this name would hide others."""
-    if name.lower() in _STANDARD_HEADERS:
+    if name.lower() in _STANDARD_HEADERS.split():
         raise UserError(f"A model named {name!r} would write {name}.h, which hides a standard header; rename it.")
     if name.lower() == "rnn" or name.lower().startswith("rnn_"):
         raise UserError(f"A model named {name!r} would collide with the kernels, which start with rnn_; rename it.")
@@ -79,7 +80,7 @@ class Table:
     size: str
 
 
-def table(ctype: str, name: str, array: NDArray[np.integer]) -> Table:
+def table(ctype: str, name: str, array: NDArray[np.integer[Any]]) -> Table:
     """A vector or a matrix (row after row, each on lines of its own) as an array of C."""
     width = max(len(str(array.min())), len(str(array.max())))
     rows = array if array.ndim == 2 else array[None]
@@ -92,3 +93,25 @@ def _wrapped(row: Sequence[int], width: int) -> Iterable[str]:
     count = count // 4 * 4 or count
     for start in range(0, len(row), count):
         yield "    " + " ".join(f"{number:{width}d}," for number in row[start : start + count])
+
+
+def with_notes(lines: Sequence[tuple[str, str]], indent: int = 0) -> list[str]:
+    """Lines with the note of each, if any, on its right; those of neighbours share a column where the width allows."""
+    made: list[str] = []
+    block: list[tuple[str, str]] = []
+    for line in lines:
+        together = [*block, line] if line[1] else []
+        column = indent + max((len(text) for text, _ in together), default=0)
+        if not together or any(column + len(f" /* {note} */") > WIDTH for _, note in together):
+            made += _in_column(block, indent)
+            block = []
+        if line[1]:
+            block.append(line)
+        else:
+            made.append(" " * indent + line[0])
+    return made + _in_column(block, indent)
+
+
+def _in_column(lines: Sequence[tuple[str, str]], indent: int) -> list[str]:
+    column = max((len(text) for text, _ in lines), default=0)
+    return [f"{' ' * indent}{text:{column}} /* {note} */" for text, note in lines]

@@ -1,8 +1,8 @@
 """ONNX models of a program: one step (states in, states out), and a sequence of any length by Scan.
 
 Standard operators and integers only. Inputs are called `x` and as the states, outputs `y` and as the next states, all
-without a batch dimension: `x` of a step is `[inputs]` or an int32 scalar for a token, `x` of a sequence `[T, inputs]` or
-int32 `[T]`; states and the output are `[size]`, an output of every step is `[T, outputs]`.
+without a batch dimension: `x` of a step is `[inputs]` or an int32 scalar for a token, `x` of a sequence `[T, inputs]`
+or int32 `[T]`; states and the output are `[size]`, an output of every step is `[T, outputs]`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def write_step(program: Program, all_values: bool = False) -> bytes:
 
 def write_sequence(program: Program) -> bytes:
     """The model of a sequence."""
-    body, head = Graph(program), Graph(program)
+    body, head = Graph(program, "__"), Graph(program)
     row, *carried = [_declare(program, "x_t", program.input), *_bind_inputs(body, "x_t", "_t")]
     body.emit(program.ops[: program.body_ops])
     following = [_publish(body, f"{state.next}_t", state.next) for state in program.states]
@@ -77,8 +77,7 @@ def _bind_inputs(graph: Graph, x: str, suffix: str) -> list[ValueInfoProto]:
 
 def _publish(graph: Graph, name: str, value_name: str) -> ValueInfoProto:
     """A value in its own type as an output called `name`."""
-    dtype = graph.program.values[value_name].dtype
-    graph.node("Cast", graph.tensor_of(value_name), name=name, to=TYPES[dtype])
+    graph.publish(value_name, name)
     return _declare(graph.program, name, value_name)
 
 

@@ -6,7 +6,6 @@ accumulator of a matvec is int64. Div truncates toward zero, so a floor adds a m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from ..ir.ops import op_requantization
+from ..ir.ops import mul_shift, op_requantization, rescale_shift
 from ..ir.program import Op, Program
 from ..ir.tables import SIGMOID
 from .pieces import pieces
@@ -31,10 +30,14 @@ TYPES = {
 
 
 class Graph:
-    """Nodes and constants that compute values of a program."""
+    """Nodes and constants that compute values of a program.
 
-    def __init__(self, program: Program) -> None:
+    Their names begin with `prefix`, which is no letter, so that none is that of a value; those of nested graphs differ.
+    """
+
+    def __init__(self, program: Program, prefix: str = "_") -> None:
         self.program = program
+        self._prefix = prefix
         self.ops: Sequence[Op] = ()
         self.nodes: list[NodeProto] = []
         self.constants: dict[Hashable, TensorProto] = {}
@@ -49,16 +52,23 @@ class Graph:
 
     def node(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """The one output of a new node."""
-        output = name or f"t{len(self.nodes)}"
+        output = name or f"{self._prefix}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
         return output
+
+    def split(self, tensor: str, sizes: Sequence[int]) -> list[str]:
+        """`tensor` in pieces."""
+        outputs = [f"{self._prefix}{len(self.nodes)}_{index}" for index in range(len(sizes))]
+        lengths = self.constant(np.array(sizes), "int64")
+        self.nodes.append(helper.make_node("Split", [tensor, lengths], outputs, axis=0))
+        return outputs
 
     def constant(self, value: int | NDArray[Any], dtype: str = "int32") -> str:
         """Name of a constant; one for equal contents."""
         array = np.asarray(value).astype(dtype)
         key = (dtype, array.shape, array.tobytes())
         if key not in self.constants:
-            self.constants[key] = numpy_helper.from_array(array, f"c{len(self.constants)}")
+            self.constants[key] = numpy_helper.from_array(array, f"{self._prefix}c{len(self.constants)}")
         return self.constants[key].name
 
     def bind(self, name: str, tensor: str, dtype: str = "int32") -> None:
@@ -71,6 +81,14 @@ class Graph:
         if dtype not in held:
             held[dtype] = self.node("Cast", next(iter(held.values())), to=TYPES[dtype])
         return held[dtype]
+
+    def publish(self, value_name: str, name: str) -> None:
+        """The value in its own type as a tensor called `name`."""
+        dtype, held = self.program.values[value_name].dtype, self._tensors[value_name]
+        if dtype in held:
+            self.node("Identity", held[dtype], name=name)
+        else:
+            self.node("Cast", self.tensor_of(value_name), name=name, to=TYPES[dtype])
 
     def clip(self, tensor: str, bits: int, dtype: str = "int32") -> str:
         """Saturated to a signed integer of `bits` bits."""
@@ -118,10 +136,6 @@ def _matvec(graph: Graph, op: Op) -> None:
     graph.bind(op.output, graph.node("Cast", graph.clip(y, 16, "int64"), to=TensorProto.INT32))
 
 
-def _fraction(graph: Graph, name: str) -> int:
-    return graph.program.values[name].fraction
-
-
 def _sum(operator: str) -> Callable[[Graph, Op], None]:
     def write(graph: Graph, op: Op) -> None:
         a, b = (graph.tensor_of(name) for name in op.inputs)
@@ -132,13 +146,12 @@ def _sum(operator: str) -> Callable[[Graph, Op], None]:
 
 def _mul(graph: Graph, op: Op) -> None:
     a, b = (graph.tensor_of(name) for name in op.inputs)
-    shift = sum(_fraction(graph, name) for name in op.inputs) - _fraction(graph, op.output)
+    shift = mul_shift(graph.program, op)
     graph.bind(op.output, graph.clip(graph.shift_round(graph.node("Mul", a, b), shift), 16))
 
 
 def _rescale(graph: Graph, op: Op) -> None:
-    values = graph.program.values
-    _, shift = math.frexp(values[op.output].scale / values[op.inputs[0]].scale / 2)
+    shift = rescale_shift(graph.program, op)
     graph.bind(op.output, graph.clip(graph.shift_round(graph.tensor_of(op.inputs[0]), shift), 8))
 
 
@@ -146,8 +159,8 @@ def _curve_tables(top: int, bits: int, middle: int) -> tuple[NDArray[np.int64], 
     """Base and slope of the interpolated curve on its signed intervals, in the order 0 .. 255, -255 .. -1.
 
     At position d in interval i the curve is base[i] + slope[i] * d, its rounding included. The table SIGMOID ends with
-    `top`, one of its units is 2^`bits`, and `middle` is the curve at 0. The curve is odd around its middle, but below it
-    rounds half down. Interval 0 rounds half up on both sides: no position there is a half (the tests try all).
+    `top`, one of its units is 2^`bits`, and `middle` is the curve at 0. The curve is odd around its middle, but rounds
+    half down below it. Interval 0 rounds half up on both sides: no position there is a half (the tests try all).
     """
     table = np.array([*SIGMOID[:255], top], dtype=np.int64)
     slope = np.append(np.diff(np.array(SIGMOID, dtype=np.int64)), 0)
@@ -161,7 +174,7 @@ def _curve(top: int, bits: int, shift: int, middle: int, zero: int) -> Callable[
     base, slope = _curve_tables(top, bits, middle + (zero << shift) + (1 << (shift - 1)))
 
     def write(graph: Graph, op: Op) -> None:
-        factor = graph.constant(3 << (12 - _fraction(graph, op.inputs[0])))
+        factor = graph.constant(3 << (12 - graph.program.values[op.inputs[0]].fraction))
         position = graph.node("Mul", graph.tensor_of(op.inputs[0]), factor)
         interval = graph.node("Div", position, graph.constant(1 << bits))
         interval = graph.node("Clip", interval, graph.constant(-255), graph.constant(255))
@@ -185,11 +198,9 @@ def _slice(graph: Graph, op: Op) -> None:
         begin, end = (graph.constant(np.array([at]), "int64") for at in (op.begin, op.begin + sizes[0]))
         graph.bind(op.output, graph.node("Slice", source, begin, end))
         return
-    outputs = [f"t{len(graph.nodes)}_{index}" for index in range(len(cuts))]
-    lengths = graph.constant(np.array(sizes), "int64")
-    graph.nodes.append(helper.make_node("Split", [source, lengths], outputs, axis=0))
-    for cut, output in zip(cuts, outputs, strict=True):
-        graph.bind(cut.output, output)
+    parts = graph.split(source, sizes)
+    for cut, part in zip(cuts, parts, strict=True):
+        graph.bind(cut.output, part)
 
 
 def _gather(graph: Graph, op: Op) -> None:

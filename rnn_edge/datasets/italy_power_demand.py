@@ -6,7 +6,7 @@ Icons: Integrating Lite-Weight Data Mining and Visualization into GUI Operating 
 (BSD-3-Clause); nothing is redistributed here.
 """
 
-from . import Dataset, ts_file, wheel, with_calibration
+from . import Dataset, Split, ts_file, wheel, with_calibration
 
 _FOLDER = "aeon/datasets/data/ItalyPowerDemand/"
 _CLASSES = ("october_to_march", "april_to_september")  # labels 1 and 2 of the archive
@@ -17,6 +17,6 @@ def load() -> Dataset:
     return with_calibration("italy_power_demand", _CLASSES, _part("TRAIN"), _part("TEST"))
 
 
-def _part(part: str) -> ts_file.Split:
+def _part(part: str) -> Split:
     member = f"{_FOLDER}ItalyPowerDemand_{part}.ts"
     return ts_file.parse(wheel.read(wheel.AEON, member), member)[1]

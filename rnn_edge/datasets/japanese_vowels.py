@@ -5,7 +5,7 @@ M. Kudo, J. Toyama and M. Shimbo, "Multidimensional Curve Classification Using P
 Recognition Letters 20 (1999), 1103-1111. Read from the aeon wheel (BSD-3-Clause); nothing is redistributed here.
 """
 
-from . import Dataset, ts_file, wheel, with_calibration
+from . import Dataset, Split, ts_file, wheel, with_calibration
 
 _FOLDER = "aeon/datasets/data/JapaneseVowels/"
 
@@ -17,6 +17,6 @@ def load() -> Dataset:
     return with_calibration("japanese_vowels", tuple(f"speaker_{label}" for label in labels), train, test)
 
 
-def _part(part: str) -> tuple[tuple[str, ...], ts_file.Split]:
+def _part(part: str) -> tuple[tuple[str, ...], Split]:
     member = f"{_FOLDER}JapaneseVowels_{part}.ts"
     return ts_file.parse(wheel.read(wheel.AEON, member), member)

@@ -86,7 +86,9 @@ def _sequence(line: str, header: _Header, where: str) -> tuple[NDArray[np.float3
     if len(channels) != header.dimensions:
         raise UserError(f"{where}: {len(channels)} channels, the header says {header.dimensions}: correct the file.")
     if label.strip() not in header.classes:
-        raise UserError(f"{where}: label {label.strip()[:40]!r} is not in @classLabel {' '.join(header.classes)}: add it.")
+        raise UserError(
+            f"{where}: label {label.strip()[:40]!r} is not in @classLabel {' '.join(header.classes)}: add it."
+        )
     series = [_series(channel, where) for channel in channels]
     if len({len(one) for one in series}) > 1:
         lengths = ", ".join(str(len(one)) for one in series)
@@ -99,7 +101,9 @@ def _series(text: str, where: str) -> NDArray[np.float32]:
     try:
         values = np.array([float(word) for word in words])
     except ValueError:
-        raise UserError(f"{where}: {_first_odd(words)!r} is not a number: replace or drop the missing values.") from None
+        raise UserError(
+            f"{where}: {_first_odd(words)!r} is not a number: replace or drop the missing values."
+        ) from None
     if not np.all(np.abs(values) <= np.finfo(np.float32).max):
         raise UserError(f"{where}: a value is not a finite 32-bit number: replace or drop it.")
     return values.astype(np.float32)

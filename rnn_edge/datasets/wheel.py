@@ -74,7 +74,7 @@ def _fetch(wheel: Wheel, path: Path) -> None:
             fetched = Path(folder) / wheel.file
             if _sha256(fetched) != wheel.sha256:
                 raise MissingError(
-                    f"{wheel.file} as fetched has SHA-256 {_sha256(fetched)} and not {wheel.sha256}, so it is not used: "
+                    f"{wheel.file} as fetched has SHA-256 {_sha256(fetched)} and not {wheel.sha256}, it is not used: "
                     f"fetch it from the official package index with `{_command(wheel, path.parent)}`."
                 )
             os.replace(fetched, path)

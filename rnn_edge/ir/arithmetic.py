@@ -22,7 +22,7 @@ _EXP2: IntArray = np.array(EXP2, dtype=np.int64)
 def saturate(value: IntArray, bits: int) -> IntArray:
     """Clip to the range of a signed integer of `bits` bits."""
     limit = 1 << (bits - 1)
-    return np.clip(value, -limit, limit - 1)
+    return np.minimum(np.maximum(value, -limit), limit - 1)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

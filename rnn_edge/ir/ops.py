@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,7 @@ def _matvec_rule(program: Program, op: Op) -> None:
     _require(row_scale.dtype == np.float32 and row_scale.shape == (y.size,), op, f"scale must be float32[{y.size}]")
     _require(bool(np.all(np.isfinite(row_scale) & (row_scale > 0))), op, "row scales must be finite and positive")
     _require(bool(np.all(weight > -128)), op, "weights must lie in -127 to 127")
-    _require(bool(np.all(np.abs(bias) < 1 << 31)), op, "biases must fit 32 bits")
+    _require(bool(np.all((bias > -(1 << 31)) & (bias < 1 << 31))), op, "biases must fit 32 bits")
     faulty = faulty_rows(op_requantization(program, op))
     _require(not len(faulty), op, f"row {faulty[0] if len(faulty) else ''} could overflow an accumulator of 32 bits")
 
@@ -121,6 +122,19 @@ def _matvec(program: Program, op: Op) -> Meaning:
 
 
 # element by element
+
+_OF_ONE_INT16: dict[str, Callable[[IntArray, int], IntArray]] = {
+    "rescale": lambda x, shift: arithmetic.saturate(arithmetic.shift_round(x, shift), 8),
+    "sigmoid": arithmetic.sigmoid,
+    "tanh": arithmetic.tanh,
+}
+
+
+@cache
+def _tabulated(kind: str, parameter: int) -> Meaning:
+    """A function of one int16, computed once for all of them: the interpreter then only looks up."""
+    results = _OF_ONE_INT16[kind](np.arange(-32768, 32768), parameter)
+    return lambda x: results[x + 32768]
 
 
 def _sum_rule(program: Program, op: Op) -> None:
@@ -164,8 +178,7 @@ def _rescale_rule(program: Program, op: Op) -> None:
 
 
 def _rescale(program: Program, op: Op) -> Meaning:
-    shift = rescale_shift(program, op)
-    return lambda x: arithmetic.saturate(arithmetic.shift_round(x, shift), 8)
+    return _tabulated("rescale", rescale_shift(program, op))
 
 
 def _curve_rule(program: Program, op: Op) -> None:
@@ -177,13 +190,11 @@ def _curve_rule(program: Program, op: Op) -> None:
 
 
 def _sigmoid(program: Program, op: Op) -> Meaning:
-    fraction = program.values[op.inputs[0]].fraction
-    return lambda x: arithmetic.sigmoid(x, fraction)
+    return _tabulated("sigmoid", program.values[op.inputs[0]].fraction)
 
 
 def _tanh(program: Program, op: Op) -> Meaning:
-    fraction = program.values[op.inputs[0]].fraction
-    return lambda x: arithmetic.tanh(x, fraction)
+    return _tabulated("tanh", program.values[op.inputs[0]].fraction)
 
 
 def _relu_rule(program: Program, op: Op) -> None:

@@ -1,82 +1,33 @@
-"""Reading `.keras` files: those of the project, and archives made by hand to be wrong in one way each."""
+"""Reading `.keras` files: those of the project, and models edited to be wrong in one way each."""
 
-import copy
-import io
-import json
-import random
-import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
-from rnn_edge import keras_archive
 from rnn_edge.errors import ModelError
-from rnn_edge.float_model import DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
+from rnn_edge.float_model import DenseLayer, EmbeddingLayer, RecurrentLayer
 from rnn_edge.keras_import import import_keras
 
+from ..keras_files import (
+    Arrays,
+    Edit,
+    Json,
+    arrays,
+    change,
+    dense,
+    drop,
+    edited,
+    gru,
+    insert,
+    layer,
+    model,
+    put,
+    replace,
+    written,
+)
+
 MODELS = Path(__file__).parents[2] / "models"
-Json = dict[str, Any]
-Arrays = dict[str, Any]
-
-
-def layer(class_name: str, name: str, **config: Any) -> Json:
-    return {"class_name": class_name, "module": "keras.layers", "config": {"name": name, **config}}
-
-
-def gru(name: str = "gru", **config: Any) -> Json:
-    options = {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True, "return_sequences": False}
-    return layer("GRU", name, **{"units": 2, "use_bias": True, **options, **config})
-
-
-def dense(name: str = "dense", **config: Any) -> Json:
-    return layer("Dense", name, **{"units": 2, "activation": "linear", "use_bias": True, **config})
-
-
-def model() -> Json:
-    """Three channels, a GRU of two units, two outputs."""
-    return {
-        "class_name": "Sequential",
-        "module": "keras",
-        "config": {"layers": [layer("InputLayer", "in", batch_shape=[None, None, 3]), gru(), dense()]},
-    }
-
-
-def arrays() -> Arrays:
-    random_numbers = np.random.default_rng(0).normal
-    shapes = {
-        "gru/cell/vars/0": (3, 6), "gru/cell/vars/1": (2, 6), "gru/cell/vars/2": (2, 6),
-        "dense/vars/0": (2, 2), "dense/vars/1": (2,),
-    }  # fmt: skip
-    return {f"layers/{place}": random_numbers(size=shape).astype(np.float32) for place, shape in shapes.items()}
-
-
-def weights(content: Mapping[str, Any]) -> bytes:
-    stream = io.BytesIO()
-    with h5py.File(stream, "w") as file:
-        for place, value in content.items():
-            file[place] = value
-    return stream.getvalue()
-
-
-def written(folder: Path, config: object, content: Mapping[str, Any]) -> Path:
-    return packed(folder, {"config.json": json.dumps(config).encode(), "model.weights.h5": weights(content)})
-
-
-def packed(folder: Path, members: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(folder / "own.keras", "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return folder / "own.keras"
-
-
-def edited(edit: Callable[[list[Json], Arrays], object]) -> tuple[Json, Arrays]:
-    config, content = model(), arrays()
-    edit(config["config"]["layers"], content)
-    return config, content
 
 
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*/float.keras")), ids=lambda path: path.parent.name)
@@ -136,26 +87,6 @@ def test_embedding(tmp_path: Path) -> None:
     assert isinstance(read.layers[0], EmbeddingLayer) and (read.vocabulary, read.inputs) == (9, 1)
 
 
-def change(index: int, **config: Any) -> Callable[[list[Json], Arrays], object]:
-    return lambda layers, _: layers[index]["config"].update(config)
-
-
-def replace(index: int, new: Json) -> Callable[[list[Json], Arrays], object]:
-    return lambda layers, _: layers.__setitem__(index, new)
-
-
-def insert(index: int, new: Json) -> Callable[[list[Json], Arrays], object]:
-    return lambda layers, _: layers.insert(index, new)
-
-
-def put(place: str, value: Any) -> Callable[[list[Json], Arrays], object]:
-    return lambda _, content: content.update({f"layers/{place}": value})
-
-
-def drop(place: str) -> Callable[[list[Json], Arrays], object]:
-    return lambda _, content: content.pop(f"layers/{place}")
-
-
 NAN = np.full((3, 6), np.nan)
 
 
@@ -171,7 +102,7 @@ NAN = np.full((3, 6), np.nan)
         (change(1, reset_after=False), "do not fit 2 units on 3 values"),
         (change(1, units=3), "do not fit 3 units"),
         (change(1, units="2"), "has '2' units"),
-        (change(1, use_bias=False), "do not fit|does not fit"),
+        (change(1, use_bias=False), "do not fit"),
         (put("gru/cell/vars/0", NAN), "layer 'gru' has weights that are NaN or infinite"),
         (put("dense/vars/1", [np.inf, 0]), "layer 'dense' has weights that are NaN"),
         (put("gru/cell/vars/0", np.zeros((4, 6))), "do not fit 2 units on 3 values"),
@@ -215,7 +146,7 @@ NAN = np.full((3, 6), np.nan)
         (lambda layers, _: layers.clear(), "list of layers in config.json is damaged"),
     ],
 )
-def test_model_refused(tmp_path: Path, edit: Callable[[list[Json], Arrays], object], sentence: str) -> None:
+def test_model_refused(tmp_path: Path, edit: Edit, sentence: str) -> None:
     path = written(tmp_path, *edited(edit))
     with pytest.raises(ModelError, match=f"own.keras.*({sentence})") as caught:
         import_keras(path, "own")
@@ -230,146 +161,3 @@ def test_softmax_before_the_end(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="dense0 has softmax before the last layer"):
         import_keras(written(tmp_path, *edited(add)), "own")
-
-
-def functional() -> Json:
-    """The same network as a graph, written from its end to its beginning."""
-
-    def after(name: str) -> list[Json]:
-        return [{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}], "kwargs": {}}]
-
-    layers = model()["config"]["layers"]
-    for entry, nodes in zip(layers, ([], after("in"), after("gru")), strict=True):
-        entry["inbound_nodes"] = nodes
-    ends = {"input_layers": ["in", 0, 0], "output_layers": [["dense", 0, 0]]}
-    return {"class_name": "Functional", "module": "keras.src.models.functional", "config": {"layers": layers[::-1], **ends}}
-
-
-def test_functional(tmp_path: Path) -> None:
-    straight = import_keras(written(tmp_path, model(), arrays()), "own")
-    assert same(straight, import_keras(written(tmp_path, functional(), arrays()), "own"))
-
-
-def same(one: FloatModel, other: FloatModel) -> bool:
-    return [layer.name for layer in one.layers] == [layer.name for layer in other.layers] and all(
-        np.array_equal(a.linear.weight, b.linear.weight)
-        for a, b in zip(one.head, other.head, strict=True)
-        if isinstance(a, DenseLayer) and isinstance(b, DenseLayer)
-    )
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "sentence"),
-    [
-        (("config", "output_layers"), [["dense", 0, 0], ["gru", 0, 0]], "several inputs or outputs"),
-        (("config", "input_layers"), None, "several inputs or outputs"),
-        (("config", "input_layers"), ["gone", 0, 0], "'in' is shared, has several inputs"),
-        (("config", "layers", 1, "inbound_nodes", 0, "kwargs", "initial_state"), {"x": 1}, "'gru' is shared, has sev"),
-        (("config", "layers", 1, "inbound_nodes", 0, "args", 0, "config", "keras_history"), ["dense", 0, 0], "a loop"),
-        (("config", "layers", 1, "inbound_nodes", 0, "args", 0, "config", "keras_history"), 3, "'gru' is shared"),
-        (("config", "layers", 1, "inbound_nodes", 0, "args"), [None, None], "'gru' is shared"),
-        (("config", "layers", 1, "inbound_nodes"), [{}, {}], "'gru' is shared"),
-        (("config", "layers", 1, "inbound_nodes"), "text", "'gru' is shared"),
-        (("config", "output_layers"), [["gru", 0, 0]], "'dense' is shared, has several inputs or is beside"),
-        (("module",), "mine", "holds a model of class 'Functional'"),
-        (("class_name",), "MyModel", "holds a model of class 'MyModel'"),
-        (("config",), [], "list of layers in config.json is damaged"),
-    ],
-)
-def test_graph_refused(tmp_path: Path, place: tuple[Any, ...], value: object, sentence: str) -> None:
-    config: Any = functional()
-    inner = config
-    for step in place[:-1]:
-        inner = inner[step]
-    inner[place[-1]] = value
-    with pytest.raises(ModelError, match=sentence):
-        import_keras(written(tmp_path, config, arrays()), "own")
-
-
-def members() -> dict[str, bytes]:
-    return {"config.json": json.dumps(model()).encode(), "model.weights.h5": weights(arrays())}
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"config.json": None}, "has no config.json"),
-        ({"model.weights.h5": None}, "has no model.weights.h5"),
-        ({"config.json": b"{"}, "config.json is not JSON"),
-        ({"config.json": b"\xff"}, "config.json is not JSON"),
-        ({"config.json": b"[" * 100_000}, "config.json is not JSON"),
-        ({"config.json": b"[]"}, "holds a model of class None"),
-        ({"config.json": b" " * (4 * 2**20 + 1)}, "config.json has 4194305 bytes"),
-        ({"model.weights.h5": b"text"}, "model.weights.h5 is damaged"),
-        ({"../evil": b""}, "unsafe path '../evil'"),
-        ({"/evil": b""}, "unsafe path '/evil'"),
-        ({"c:evil": b""}, "unsafe path 'c:evil'"),
-        ({f"assets/{i}": b"" for i in range(20)}, "has 22 members"),
-    ],
-)
-def test_archive_refused(tmp_path: Path, changes: dict[str, bytes | None], sentence: str) -> None:
-    content = {name: data for name, data in {**members(), **changes}.items() if data is not None}
-    with pytest.raises(ModelError, match=sentence):
-        import_keras(packed(tmp_path, content), "own")
-
-
-def test_file_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match="There is no file"):
-        import_keras(tmp_path / "none.keras", "own")
-    path = packed(tmp_path, members())
-    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("config.json", "{}")
-    with pytest.raises(ModelError, match="3 members or one twice"):
-        import_keras(path, "own")
-    monkeypatch.setattr(keras_archive, "_FILE_BYTES", 10)
-    with pytest.raises(ModelError, match="is larger than 10 bytes"):
-        import_keras(path, "own")
-
-
-def test_weights_that_lead_out_of_the_file(tmp_path: Path) -> None:
-    outside = tmp_path / "outside.h5"
-    outside.write_bytes(weights({"secret": np.zeros((3, 6))}))
-    for link in (h5py.ExternalLink(str(outside), "secret"), h5py.SoftLink("/layers/gru/cell/vars/1")):
-        path = written(tmp_path, *edited(put("gru/cell/vars/0", link)))
-        with pytest.raises(ModelError, match="not stored in the file itself"):
-            import_keras(path, "own")
-
-
-def test_weights_that_unpack_to_much_more(tmp_path: Path) -> None:
-    stream = io.BytesIO(weights({k: v for k, v in arrays().items() if k != "layers/dense/vars/0"}))
-    with h5py.File(stream, "a") as file:
-        file.create_dataset("layers/dense/vars/0", (2**15, 2**15), "f4", compression="gzip")
-    with pytest.raises(ModelError, match=r"layer 'dense' has a variable of type float32 and shape \(32768, 32768\)"):
-        import_keras(packed(tmp_path, {**members(), "model.weights.h5": stream.getvalue()}), "own")
-
-
-def test_damage_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    """Every truncation is refused; flipped bytes are refused by the checksum of the archive."""
-    whole = packed(tmp_path, members()).read_bytes()
-    path = tmp_path / "damaged.keras"
-    numbers = random.Random(0)
-    damaged = [whole[:size] for size in range(0, len(whole), 211)]
-    for _ in range(100):
-        flipped = bytearray(whole)
-        flipped[numbers.randrange(len(whole))] ^= 1 << numbers.randrange(8)
-        damaged.append(bytes(flipped))
-    for content in damaged:
-        path.write_bytes(content)
-        _import_or_refuse(path)
-
-
-@pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
-def test_damage_under_a_right_checksum(tmp_path: Path, member: str) -> None:
-    numbers = random.Random(1)
-    for _ in range(100):
-        content = copy.copy(members())
-        flipped = bytearray(content[member])
-        flipped[numbers.randrange(len(flipped))] = numbers.randrange(256)
-        _import_or_refuse(packed(tmp_path, {**content, member: bytes(flipped)}))
-
-
-def _import_or_refuse(path: Path) -> None:
-    try:
-        import_keras(path, "own")
-    except ModelError as error:
-        assert "\n" not in str(error)

@@ -28,7 +28,7 @@ ALLOWED = {
     "diagnose": {"errors", "ir", "runtimes", "vectors"},
     "verdict": {"rnn_edge"},
     "keras_float": {"cells", "errors", "paths", "runtimes"},
-    "verify": BASE | {"ir", "vectors", "runtimes", "verdict", "outputs", "diagnose", "keras_float"},
+    "verify": BASE | {"ir", "vectors", "runtimes", "verdict", "outputs", "diagnose", "script", "keras_float"},
     "float_model": {"cells"},
     "readings": {"cells", "float_model"},
     "keras_archive": BASE | {"cells"},

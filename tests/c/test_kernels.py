@@ -1,0 +1,339 @@
+"""Every kernel against plain Python integers and against the interpreter's arithmetic, also under sanitizers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import floor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rnn_edge.ir import arithmetic
+from rnn_edge.ir.tables import EXP2, SIGMOID
+from rnn_edge.paths import FIRMWARE
+from rnn_edge.runtimes import Missing
+from rnn_edge.runtimes.c_host import RUNTIMES, WARNINGS, compile_c
+
+KERNELS = FIRMWARE / "kernels"
+ALL = np.arange(-32768, 32768, dtype=np.int16)
+EXTREMES = [-32768, -32767, -16385, -16384, -256, -129, -128, -2, -1, 0, 1, 2, 127, 128, 255, 16384, 32766, 32767]
+BUILDS = [runtime for runtime in RUNTIMES if runtime.level in ("O2", "O3", "sanitize")]
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: arrays in the order that kernels_main.c reads, and the type of `count` results."""
+
+    kernel: str
+    n: int
+    p: int
+    q: int
+    inputs: tuple[Array, ...]
+    dtype: str
+    count: int
+
+
+class Kernels:
+    """A compiled kernels_main.c."""
+
+    def __init__(self, binary: Path) -> None:
+        self._binary = binary
+
+    def results(self, requests: Sequence[Request]) -> list[list[int]]:
+        script = b"".join(
+            f"{r.kernel} {r.n} {r.p} {r.q}\n".encode() + b"".join(a.tobytes() for a in r.inputs) for r in requests
+        )
+        done = subprocess.run([self._binary], input=script, capture_output=True, timeout=300)
+        assert done.returncode == 0, done.stderr.decode()[:2000]
+        results, start = [], 0
+        for request in requests:
+            found = np.frombuffer(done.stdout, request.dtype, request.count, start)
+            start += found.nbytes
+            results.append(found.tolist())
+        assert start == len(done.stdout)
+        return results
+
+    def element(self, kernel: str, p: int, *inputs: Array, over: int = 0, dtype: str = "i2") -> list[int]:
+        """One elementwise call; `over` 1 or 2 writes over the first or second input."""
+        n = len(inputs[0])
+        (result,) = self.results([Request(kernel, n, p, over, inputs, dtype, n)])
+        return result
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids=lambda build: build.name)
+def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernels]:
+    build = request.param
+    found = build.find()
+    if isinstance(found, Missing):
+        pytest.skip(f"{build.name} is missing: {found.how}")
+    binary = tmp_path_factory.mktemp(build.name) / "kernels"
+    sources = [KERNELS / "rnn_kernels.c", Path(__file__).parent / "kernels_main.c"]
+    compile_c(build.compiler, [*WARNINGS, *build.flags, f"-I{KERNELS}"], sources, binary)
+    yield Kernels(binary)
+
+
+# the oracle: integers of any size, written from the description and not from the code
+
+
+def clip(value: int, bits: int) -> int:
+    limit = 1 << (bits - 1)
+    return min(max(value, -limit), limit - 1)
+
+
+def by_power_of_two(value: int, shift: int) -> int:
+    """TensorFlow Lite's MultiplyByQuantizedMultiplier for 2^-shift: a doubling high multiply by 2^30, then a shift."""
+    product = value * 2**30
+    nudged = product + (2**30 if product >= 0 else 1 - 2**30)
+    high = abs(nudged) // 2**31 * (1 if nudged >= 0 else -1)
+    magnitude = (2 * abs(high) + 2 ** (shift - 1)) // 2**shift if shift > 1 else abs(high)
+    return magnitude if high >= 0 else -magnitude
+
+
+def requantize(accumulator: int, r: int, t: int) -> int:
+    half: int = 2 ** (t - 1)
+    return clip((accumulator * r + half) // 2**t, 16)
+
+
+def curve(magnitude: int, steps: int, top: int) -> int:
+    """The table at `magnitude / steps`, times `steps`."""
+    index = magnitude // steps
+    if index >= 255:
+        return top * steps
+    return SIGMOID[index] * steps + (magnitude % steps) * (SIGMOID[index + 1] - SIGMOID[index])
+
+
+def sigmoid(value: int, fraction: int) -> int:
+    position = value * 3 * 2 ** (12 - fraction)
+    r = curve(abs(position), 512, 65534)
+    return (r + 512) // 1024 if position >= 0 else (2**25 - r + 511) // 1024
+
+
+def tanh(value: int, fraction: int) -> int:
+    position = value * 3 * 2 ** (12 - fraction)
+    r = curve(abs(position), 256, 65535)
+    return (r - 2**23 + 128) // 256 if position >= 0 else (2**23 - r + 127) // 256
+
+
+def softmax(logits: Sequence[int], multiplier: int) -> list[int]:
+    powers = []
+    for logit in logits:
+        octaves, rest = divmod((max(logits) - logit) * multiplier // 2**16, 1024)
+        index, between = divmod(rest, 32)
+        power = (EXP2[index] * (32 - between) + EXP2[index + 1] * between) // 32
+        powers.append(power // 2**octaves if octaves < 64 else 0)
+    return [power * 32767 // sum(powers) for power in powers]
+
+
+@cache
+def over_all(kind: str, p: int) -> list[int]:
+    formulas: dict[str, Callable[[int], int]] = {
+        "sigmoid": lambda x: sigmoid(x, p),
+        "tanh": lambda x: tanh(x, p),
+        "relu": lambda x: max(x, 0),
+        "rescale": lambda x: clip(by_power_of_two(x, p), 8),
+    }
+    return [formulas[kind](x) for x in ALL.tolist()]
+
+
+# kernels of one input: all 65,536 inputs
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "tanh"])
+def test_curves(kernels: Kernels, kind: str) -> None:
+    meaning = arithmetic.sigmoid if kind == "sigmoid" else arithmetic.tanh
+    for fraction in range(13):
+        found = kernels.element(kind, fraction, ALL, over=fraction % 2)
+        assert found == over_all(kind, fraction)
+        assert found == meaning(ALL.astype(np.int64), fraction).tolist()
+
+
+def test_relu(kernels: Kernels) -> None:
+    for over in (0, 1):
+        assert kernels.element("relu", 0, ALL, over=over) == over_all("relu", 0)
+
+
+def test_rescale(kernels: Kernels) -> None:
+    for shift in range(1, 16):
+        found = kernels.element("rescale", shift, ALL, dtype="i1")
+        assert found == over_all("rescale", shift)
+        assert found == arithmetic.saturate(arithmetic.shift_round(ALL.astype(np.int64), shift), 8).tolist()
+
+
+# kernels of two inputs
+
+
+@cache
+def products(shift: int) -> list[int]:
+    a, b = pairs()
+    return [clip(by_power_of_two(x * y, shift), 16) for x, y in zip(a.tolist(), b.tolist(), strict=True)]
+
+
+def pairs() -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Every pair of extremes, then random ones, an odd number in all."""
+    rng = np.random.default_rng(0)
+    grid = np.array([(a, b) for a in EXTREMES for b in EXTREMES] + rng.integers(-32768, 32768, (3001, 2)).tolist())
+    return grid[:, 0].astype(np.int16), grid[:, 1].astype(np.int16)
+
+
+@pytest.mark.parametrize("over", [0, 1, 2], ids=["apart", "over a", "over b"])
+def test_add_sub_mul(kernels: Kernels, over: int) -> None:
+    a, b = pairs()
+    both = list(zip(a.tolist(), b.tolist(), strict=True))
+    assert kernels.element("add", 0, a, b, over=over) == [clip(x + y, 16) for x, y in both]
+    assert kernels.element("sub", 0, a, b, over=over) == [clip(x - y, 16) for x, y in both]
+    product = a.astype(np.int64) * b
+    for shift in range(1, 31):
+        found = kernels.element("mul", shift, a, b, over=over)
+        assert found == products(shift)
+        assert found == arithmetic.saturate(arithmetic.shift_round(product, shift), 16).tolist()
+
+
+def test_a_value_with_itself(kernels: Kernels) -> None:
+    """Both inputs and the output are one array of the same content."""
+    assert kernels.element("add", 0, ALL, ALL, over=1) == [clip(2 * x, 16) for x in ALL.tolist()]
+    assert kernels.element("sub", 0, ALL, ALL, over=2) == [0] * len(ALL)
+    assert kernels.element("mul", 15, ALL, ALL, over=1) == [clip(by_power_of_two(x * x, 15), 16) for x in ALL.tolist()]
+
+
+# matvec
+
+
+def matvec_case(bits: int, cols: int, rng: np.random.Generator) -> Request:
+    """46 rows, one for each t; accumulators from small to the largest that the contract allows."""
+    rows, limit = 46, 1 << (bits - 1)
+    weight = rng.integers(-127, 128, (rows, cols)) * rng.choice([0, 1, 1], (rows, 1))
+    weight[::7] = 127
+    x = rng.integers(-limit, limit, cols) if cols % 3 else np.full(cols, -limit)
+    room = (1 << 31) - 1 - np.abs(weight).sum(axis=1) * limit
+    bias = rng.integers(-room, room + 1)
+    bias[::5], bias[1::5] = room[::5], -room[1::5]
+    r = rng.integers(1 << 14, 1 << 15, rows)
+    r[:4] = 1 << 14, (1 << 15) - 1, 1 << 14, (1 << 15) - 1
+    t = np.roll(np.arange(1, 47), cols)
+    columns = (weight, "i1"), (bias, "i4"), (r, "i2"), (t, "u1"), (x, f"i{bits // 8}")
+    inputs = tuple(array.astype(dtype) for array, dtype in columns)
+    return Request(f"matvec_s{bits}", rows, cols, 0, inputs, "i2", rows)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_matvec(kernels: Kernels, bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    requests = [matvec_case(bits, cols, rng) for cols in range(1, 41) for _ in range(3)]
+    for request, found in zip(requests, kernels.results(requests), strict=True):
+        weight, bias, r, t, x = (array.astype(np.int64) for array in request.inputs)
+        accumulators = [
+            sum(w * v for w, v in zip(row, x.tolist(), strict=True)) + b
+            for row, b in zip(weight.tolist(), bias.tolist(), strict=True)
+        ]
+        assert max(map(abs, accumulators)) < 2**31
+        assert found == [requantize(*row) for row in zip(accumulators, r.tolist(), t.tolist(), strict=True)]
+        assert found == arithmetic.requantize(weight @ x + bias, r, t).tolist()
+
+
+def test_requantization_at_the_ends_of_its_contract(kernels: Kernels) -> None:
+    """Accumulators right beside every rounding boundary, by a bias alone."""
+    requests, expected = [], []
+    for t in range(1, 47):
+        for r in (1 << 14, 23171, (1 << 15) - 1):
+            centres = [(k << t) // r + (1 << t) // (2 * r) for k in (-32769, -32768, -2, -1, 0, 1, 32766, 32767)]
+            around = [c + d for c in (*centres, -(2**31) + 3, 2**31 - 3) for d in (-2, -1, 0, 1, 2)]
+            biases = [b for b in around if abs(b) < 2**31]
+            n = len(biases)
+            columns = (np.zeros(n), "i1"), (biases, "i4"), ([r] * n, "i2"), ([t] * n, "u1"), ([1], "i1")
+            inputs = tuple(np.array(values).astype(dtype) for values, dtype in columns)
+            requests.append(Request("matvec_s8", n, 1, 0, inputs, "i2", n))
+            expected.append([requantize(bias, r, t) for bias in biases])
+    assert kernels.results(requests) == expected
+
+
+def test_gather(kernels: Kernels) -> None:
+    table = np.random.default_rng(0).integers(-128, 128, (11, 7)).astype(np.int8)
+    requests = [Request("gather", 7, token, 11, (table,), "i1", 7) for token in range(11)]
+    assert kernels.results(requests) == table.tolist()
+
+
+# what reads the outputs
+
+
+def logit_cases(dtype: str) -> list[Array]:
+    rng = np.random.default_rng(1)
+    low, high = (-128, 127) if dtype == "i1" else (-32768, 32767)
+    fixed: list[list[int]] = [[low], [high], [low, high], [high, low, high], [0, 0], [low] * 300, [high, *[low] * 40]]
+    drawn = [rng.integers(low, high + 1, n) for n in (2, 9, 40, 1000)]
+    near = [rng.integers(-3, 4, 17) for _ in range(5)]
+    return [np.array(case).astype(dtype) for case in [*fixed, *drawn, *near]]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_softmax_and_argmax(kernels: Kernels, bits: int) -> None:
+    cases = logit_cases(f"i{bits // 8}")
+    for multiplier in (1, 11770, 1 << 20, (1 << 26) + 1, (1 << 31) - 1):
+        requests = [Request(f"softmax_s{bits}", len(x), multiplier, 0, (x,), "u2", len(x)) for x in cases]
+        found = kernels.results(requests)
+        assert found == [softmax(x.tolist(), multiplier) for x in cases]
+        assert found == [arithmetic.softmax(x.astype(np.int64), multiplier).tolist() for x in cases]
+    requests = [Request(f"argmax_s{bits}", len(x), 0, 0, (x,), "i4", 1) for x in cases]
+    assert kernels.results(requests) == [[x.tolist().index(max(x.tolist()))] for x in cases]
+
+
+# input
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_quantize_float(kernels: Kernels, bits: int) -> None:
+    rng = np.random.default_rng(2)
+    low, high, n = -(1 << (bits - 1)), (1 << (bits - 1)) - 1, 20_001
+    gain = (2.0 ** rng.uniform(-8, 12, n)).astype(np.float32)
+    offset = rng.normal(size=n).astype(np.float32) * np.float32(high / 4)
+    x = (rng.normal(size=n) * high / gain).astype(np.float32)
+    x[::2] = (np.round(rng.uniform(low, high, n)) + 0.5)[::2]
+    gain[::2], offset[::2] = 1, 0
+    x[:10] = np.nan, np.inf, -np.inf, 3e38, -3e38, -0.0, 0.49999997, -0.50000006, 1e-45, -1e-45
+    with np.errstate(over="ignore"):
+        v = (x * gain).astype(np.float32) + offset
+    expected = [
+        low if np.isnan(value) else clip(floor(Fraction(value) + Fraction(1, 2)), bits) if np.isfinite(value) else
+        (high if value > 0 else low)
+        for value in v.tolist()
+    ]  # fmt: skip
+    request = Request(f"quantize_f32_s{bits}", n, 0, 0, (np.stack([gain, offset], 1), x), f"i{bits // 8}", n)
+    assert kernels.results([request]) == [expected]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_quantize_raw(kernels: Kernels, bits: int) -> None:
+    rng = np.random.default_rng(3)
+    n = 20_001
+    gain, shift = rng.integers(0, 1 << 31, n), rng.integers(0, 41, n)
+    offset = rng.integers(-(1 << 61) + 1, 1 << 61, n) >> rng.integers(0, 61, n)
+    raw = rng.choice([-32768, -1, 0, 1, 32767], n)
+    raw[::2] = rng.integers(-32768, 32768, n)[::2]
+    gain[:3], offset[:3], shift[:3], raw[:3] = (1 << 31) - 1, [(1 << 61) - 1, 1 - (1 << 61), -1], [0, 0, 40], -32768
+    rows = zip(raw.tolist(), gain.tolist(), offset.tolist(), shift.tolist(), strict=True)
+    expected = [clip((x * g + o) // 2**s, bits) for x, g, o, s in rows]
+    inputs = np.stack([gain, offset, shift], 1), raw.astype(np.int16)
+    request = Request(f"quantize_s16_s{bits}", n, 0, 0, inputs, f"i{bits // 8}", n)
+    assert kernels.results([request]) == [expected]
+
+
+# the text
+
+
+@pytest.mark.parametrize(("name", "table"), [("SIGMOID", SIGMOID), ("EXP2", EXP2)])
+def test_tables_are_those_of_the_interpreter(name: str, table: tuple[int, ...]) -> None:
+    match = re.search(rf"{name}\[\d+\] = \{{(.*?)\}}", (KERNELS / "rnn_kernels.c").read_text(), re.DOTALL)
+    assert match and tuple(map(int, re.findall(r"\d+", match[1]))) == table
+
+
+def test_kernels_need_nothing_but_two_headers() -> None:
+    text = (KERNELS / "rnn_kernels.h").read_text() + (KERNELS / "rnn_kernels.c").read_text()
+    assert set(re.findall(r"#include\s+[<\"](.*?)[>\"]", text)) == {"stdint.h", "string.h", "rnn_kernels.h"}

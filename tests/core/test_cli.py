@@ -1,0 +1,131 @@
+"""The command line as a user meets it: exit codes, sentences, nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from rnn_edge.cli import main
+from rnn_edge.paths import MODELS
+
+VOWELS = MODELS / "vowels" / "float.keras"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(result: Result, code: int = 2) -> str:
+    """The one sentence of an expected error."""
+    assert result.exit_code == code, result.output
+    sentence = result.stderr.strip()
+    assert sentence.startswith("rnn-edge: ")
+    assert "Traceback" not in result.output
+    return sentence
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Path:
+    path = tmp_path / "calibration.npz"
+    np.savez(path, x=np.random.default_rng(0).normal(size=(32, 20, 12)).astype(np.float32))
+    return path
+
+
+@pytest.mark.parametrize("command", ["", "models", "train", "export", "verify", "runtimes"])
+def test_help(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert all(len(line) <= 80 for line in result.output.splitlines())
+
+
+def test_models_lists_every_bundled_model() -> None:
+    result = run("models")
+    assert result.exit_code == 0
+    for folder in MODELS.iterdir():
+        assert folder.name in result.output
+
+
+def test_export_of_a_keras_file(tmp_path: Path, calibration: Path) -> None:
+    result = run("export", VOWELS, "--calibration", calibration, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "out" / "model_float"  # the name of the file is a keyword of C
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
+    assert files == {
+        *("float.keras", "ranges.json", "program.json", "program.npz", "vectors.txt", "test.npz"),
+        *("tflite/model_float_step.tflite", "tflite/model_float_sequence.tflite"),
+        *("onnx/model_float_step.onnx", "onnx/model_float_sequence.onnx"),
+        *("c/model_float.c", "c/model_float.h", "c/rnn_kernels.c", "c/rnn_kernels.h"),
+    }
+
+
+def test_export_twice_gives_the_same_bytes(tmp_path: Path, calibration: Path) -> None:
+    snapshots = []
+    for _ in range(2):
+        assert run("export", VOWELS, "--calibration", calibration, "--out", tmp_path / "out").exit_code == 0
+        files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+        snapshots.append({path: path.read_bytes() for path in files})
+    assert snapshots[0] == snapshots[1]
+
+
+def test_unknown_model(tmp_path: Path) -> None:
+    for command in ("train", "export", "verify"):
+        sentence = refused(run(command, "nothing", "--out", tmp_path))
+        assert "vowels" in sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keras_file_without_calibration(tmp_path: Path) -> None:
+    assert "--calibration data.npz" in refused(run("export", VOWELS, "--out", tmp_path))
+
+
+def test_a_keras_file_that_is_not_there(tmp_path: Path, calibration: Path) -> None:
+    refused(run("export", tmp_path / "no.keras", "--calibration", calibration, "--out", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_calibration_with_a_bundled_model(tmp_path: Path, calibration: Path) -> None:
+    assert "own data" in refused(run("export", "vowels", "--calibration", calibration, "--out", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (np.zeros((0, 20, 12), np.float32), ""),
+        (np.ones((8, 20, 12), np.float32), "constant"),
+        (np.full((8, 20, 12), np.nan, np.float32), ""),
+        (np.zeros((8, 20, 3), np.float32) + np.arange(3), "3 channels"),
+        (np.array([{}], dtype=object), ""),
+    ],
+    ids=["empty", "constant", "NaN", "channels", "pickle"],
+)
+def test_calibration_that_cannot_be_used(x: np.ndarray, said: str, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    path = tmp_path / "bad.npz"
+    np.savez(path, x=x)
+    before = tmp_path / "out" / "model_float" / "kept"
+    before.parent.mkdir(parents=True)
+    before.write_text("old")
+    assert said in refused(run("export", VOWELS, "--calibration", path, "--out", tmp_path / "out"))
+    assert before.read_text() == "old"
+
+
+def test_verify_before_export(tmp_path: Path) -> None:
+    assert "rnn-edge export" in refused(run("verify", "vowels", "--out", tmp_path))
+
+
+def test_training_of_a_trained_file() -> None:
+    assert "trained already" in refused(run("train", VOWELS))
+
+
+def test_a_wrong_option_is_a_user_error() -> None:
+    assert run("export", "vowels", "--scheme", "int4").exit_code == 2
+
+
+def test_runtimes_as_json() -> None:
+    import json
+
+    listed = json.loads(run("runtimes", "--json").output)
+    assert {"interpreter"} & {row["runtime"] for row in listed} == set()
+    assert all({"runtime", "contract"} <= row.keys() for row in listed)
