@@ -14,7 +14,7 @@ from .metrics import Metrics
 from .paths import Artifacts
 from .quality import Quality
 from .runtimes import Found, Missing
-from .verdict import FAILED, MISSING, PASSED, Row, Verdict
+from .verdict import FAILED, INTERPRETER, MISSING, PASSED, Row, Verdict
 
 console = Console(highlight=False)
 
@@ -119,7 +119,7 @@ def show_export(exported: Exported, folder: Path, seconds: float) -> None:
 def show_verdict(verdict: Verdict, program: Program | None = None) -> None:
     """One line a runtime, then what was noted."""
     console.print(f"[bold]{verdict.model}[/bold], scheme {verdict.scheme}, program {verdict.program[:12]}\n")
-    table = _table("runtime", "version", "contract", "compared", "differ", "max", "accuracy", "steps/s", left=3, gap=1)
+    table = _table("runtime", "version", "contract", "values", "differ", "max", "accuracy", "steps/s", left=3, gap=1)
     for row in verdict.rows:
         table.add_row(*_verdict_cells(row), style="" if row.status != MISSING else "dim")
     console.print(table)
@@ -138,7 +138,7 @@ def _verdict_cells(row: Row) -> Sequence[str]:
     color = _STYLES.get(row.status, "default")
     return (
         row.runtime,
-        row.version[:10],
+        row.version[:13],
         row.contract,
         _count(row.compared) if compared else "-",
         f"[{color}]{_count(row.differing)}[/{color}]"
@@ -151,7 +151,7 @@ def _verdict_cells(row: Row) -> Sequence[str]:
 
 
 def _summary(verdict: Verdict) -> str:
-    statuses = [row.status for row in verdict.rows]
+    statuses = [row.status for row in verdict.rows if row.runtime != INTERPRETER]
     passed, failed, missing = (statuses.count(status) for status in (PASSED, FAILED, MISSING))
     text = f"\n{passed} runtimes keep their contract"
     text += f", [bold red]{failed} do not[/bold red]" if failed else ", none breaks it"

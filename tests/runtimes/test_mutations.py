@@ -1,0 +1,157 @@
+"""One unit wrong in any kernel or writer: verify fails, and where it can look inside says which operation it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn_edge import paths
+from rnn_edge.backends import c, onnx_model, tflite
+from rnn_edge.ir.program import Program, save
+from rnn_edge.ir.quantize_input import from_float
+from rnn_edge.paths import Artifacts
+from rnn_edge.runtimes import all_runtimes, c_host
+from rnn_edge.runtimes import Missing
+from rnn_edge.script import interpret, script
+from rnn_edge.vectors import write_commands
+from rnn_edge.verdict import FAILED, Row
+from rnn_edge.verify import verify
+from tests.networks import Network, float_model, program, samples
+
+# Every kind of operation, and both kinds of operand.
+NETWORK = Network(("lstm", "gru"), (6, 5), inputs=3, dense=((6, "relu"), (4, "softmax")))
+TOKENS = Network(("gru",), (6,), embedding=4)
+
+
+def exported(folder: Path, right: Program, network: Network, written: Program | None = None) -> Artifacts:
+    """Files of `written` beside the program and vectors of `right`."""
+    files = Artifacts(folder, right.name)
+    model = float_model(network)
+    x, lengths = samples(model, 12)
+    commands = script(right, from_float(right, x), lengths, None)[:-2]
+    save(right, files.program_json, files.program_npz)
+    files.vectors.write_text(write_commands(right, commands, interpret(right, commands)))
+    written = written or right
+    contents = {files.c_folder / name: text.encode() for name, text in c.write(written).items()}
+    contents |= {files.tflite_step: tflite.write_step(written), files.tflite_sequence: tflite.write_sequence(written)}
+    contents |= {files.onnx_step: onnx_model.write_step(written), files.onnx_sequence: onnx_model.write_sequence(written)}
+    for path, content in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return files
+
+
+def row_of(files: Artifacts, runtime: str) -> Row:
+    found = all_runtimes()[runtime].find()
+    if isinstance(found, Missing):
+        pytest.skip(f"{runtime} is missing: {found.how}")
+    return verify(files, [runtime]).rows[1]
+
+
+# kernel text, the same one unit off, the kind of operation that the diagnosis must name
+KERNEL_FAULTS = {
+    "matvec rounding": ("(INT64_C(1) << (t - 1))", "(INT64_C(1) << t)", "matvec"),
+    "matvec bias": ("int32_t acc = w->bias[i];", "int32_t acc = w->bias[i] + (1 << 12);", "matvec"),
+    "add": ("sat16((int32_t)a[i] + b[i])", "sat16((int32_t)a[i] + b[i] + 1)", "add"),
+    "sub": ("sat16((int32_t)a[i] - b[i])", "sat16((int32_t)a[i] - b[i] - 1)", "sub"),
+    "saturation": ("v > INT16_MAX ? INT16_MAX", "v > INT16_MAX ? INT16_MAX - 1", ""),
+    "mul rounding": ("const int32_t half = (v + 1) >> 1;", "const int32_t half = v >> 1;", ""),
+    "mul half away": (" + (half >> 31)) >>", ") >>", ""),
+    "rescale": ("sat8(shift_round(x[i], shift))", "sat8(shift_round(x[i], shift) + 1)", "rescale"),
+    "relu": ("x[i] > 0 ? x[i] : 0", "x[i] > 0 ? x[i] : 1", "relu"),
+    "sigmoid rounding": ("curve + 512;", "curve + 511;", "sigmoid"),
+    "sigmoid of negatives": ("- curve + 511", "- curve + 512", "sigmoid"),
+    "tanh rounding": ("curve - one + 128", "curve - one + 127", "tanh"),
+    "tanh of negatives": ("one - curve + 127", "one - curve + 128", "tanh"),
+    "table": ("32768, 33451,", "32768, 33452,", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def right_program() -> Program:
+    return program(NETWORK, gain=3.0)
+
+
+@pytest.mark.parametrize("fault", KERNEL_FAULTS)
+def test_a_fault_in_a_kernel(fault: str, right_program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong, kind = KERNEL_FAULTS[fault]
+    firmware = tmp_path / "firmware"
+    shutil.copytree(paths.FIRMWARE, firmware)
+    kernels = firmware / "kernels" / "rnn_kernels.c"
+    text = kernels.read_text()
+    assert text.count(right) >= 1
+    kernels.write_text(text.replace(right, wrong))
+    for module in (c, c_host):
+        monkeypatch.setattr(module, "FIRMWARE", firmware)
+    row = row_of(exported(tmp_path / "net", right_program, NETWORK), "c-gcc-O2")
+    assert row.status == FAILED
+    assert row.differing > 0
+    assert f"operation {kind}" in row.note
+    assert "should be" in row.note
+
+
+def test_without_a_fault(right_program: Program, tmp_path: Path) -> None:
+    files = exported(tmp_path / "net", right_program, NETWORK)
+    for runtime in ("c-gcc-O2", "litert-ref", "onnxruntime"):
+        assert row_of(files, runtime).differing == 0
+
+
+def constant(name: str, index: tuple[int, ...], change: int) -> Callable[[Program], Program]:
+    def edit(right: Program) -> Program:
+        array = right.constants[name].copy()
+        array[index] += change if array[index] < 100 else -change
+        return replace(right, constants={**right.constants, name: array})
+
+    return edit
+
+
+def scale(name: str) -> Callable[[Program], Program]:
+    def edit(right: Program) -> Program:
+        array = right.constants[name].copy()
+        array[1] = np.float32(array[1] * 1.01)
+        return replace(right, constants={**right.constants, name: array})
+
+    return edit
+
+
+def operation(output: str, **changed: object) -> Callable[[Program], Program]:
+    def edit(right: Program) -> Program:
+        return replace(right, ops=tuple(replace(op, **changed) if op.output == output else op for op in right.ops))  # type: ignore[arg-type]
+
+    return edit
+
+
+WRITER_FAULTS: dict[str, Callable[[Program], Program]] = {
+    "weight": constant("lstm0_gx_weight", (0, 0), 1),
+    "weight of the head": constant("dense1_sum_weight", (1, 2), 1),
+    "bias": constant("gru1_gh_bias", (3,), 4096),
+    "row scale": scale("lstm0_gh_scale"),
+    "slice": operation("gru1_gx_n", begin=9),
+    "operands in turn": operation("gru1_t5", kind="add"),
+    "sub for add": operation("gru1_t1", kind="sub"),
+    "tanh for sigmoid": operation("lstm0_i", kind="tanh"),
+}
+
+
+@pytest.mark.parametrize("runtime", ["c-gcc-O2", "litert-ref", "tflite-micro", "onnxruntime", "onnx-reference"])
+@pytest.mark.parametrize("fault", WRITER_FAULTS)
+def test_a_fault_in_a_writer(fault: str, runtime: str, right_program: Program, tmp_path: Path) -> None:
+    """A file that says something else than the program."""
+    wrong = WRITER_FAULTS[fault](right_program)
+    row = row_of(exported(tmp_path / "net", right_program, NETWORK, wrong), runtime)
+    assert row.status == FAILED
+    assert row.differing > 0
+    assert "should be" in row.note
+
+
+@pytest.mark.parametrize("runtime", ["c-gcc-O2", "litert-ref", "tflite-micro", "onnxruntime"])
+def test_a_fault_in_an_embedding(runtime: str, tmp_path: Path) -> None:
+    right = program(TOKENS)
+    wrong = constant("embedding0_row_table", (49, 1), 1)(right)
+    row = row_of(exported(tmp_path / "net", right, TOKENS, wrong), runtime)
+    assert row.status == FAILED
