@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .ir.arithmetic import IntArray
 from .ir.interpret import Interpreter, InterpreterSession
-from .ir.program import DTYPES, Program
+from .ir.program import Program
 from .vectors import Command, Result, play
 
 LONG_STEPS = 10_000
@@ -63,8 +63,8 @@ def limits(program: Program) -> tuple[int, int]:
     """Smallest and largest integer of an input."""
     if program.tokens is not None:
         return 0, program.tokens - 1
-    info = np.iinfo(DTYPES[program.values[program.input].dtype])
-    return int(info.min), int(info.max)
+    largest = 127 if program.values[program.input].dtype == "int8" else 32767
+    return -largest - 1, largest
 
 
 def random_inputs(program: Program, rng: np.random.Generator, steps: int) -> IntArray:

@@ -14,7 +14,7 @@ starts a comment. X of a run holds T inputs one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -78,6 +78,19 @@ def play(session: Session, program: Program, commands: Iterable[Command]) -> Ite
                 y, states = session.run(command.x, states)
                 yield np.concatenate([y.ravel(), *states])
         instances[command.instance] = states
+
+
+Moment = tuple[IntArray, Sequence[IntArray]]
+"""Input `[inputs]` and states `[units]` at the beginning of a step."""
+
+
+def single_steps(moments: Iterable[Moment]) -> list[Command]:
+    """A script that sets the states of each moment and takes its step."""
+    return [
+        command
+        for x, states in moments
+        for command in (Command("load", 0, None, tuple(states)), Command("step", 0, x[None]))
+    ]
 
 
 # the text form

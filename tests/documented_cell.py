@@ -17,7 +17,7 @@ def documented_cell(monkeypatch: pytest.MonkeyPatch) -> Cell:
     block = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert block is not None
     module: dict[str, Cell] = {}
-    exec(compile(block[1], str(PAGE), "exec"), module)  # type: ignore[arg-type]
+    exec(compile(block[1], str(PAGE), "exec"), module)
     cell = module["CELL"]
     monkeypatch.setitem(all_cells(), cell.name, cell)
     return cell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -60,8 +60,10 @@ class _Writer:
         self.program, self.part, self.trace = program, part, trace
         self._values = program.values
         self._layers = _layers(program, part)
+        self._locals = _local_names(self._layers)
         self._read = _read_names(part, trace)
         self._slices = {op.output: op for op in part.ops if op.kind == "slice"}
+        self._terms: dict[str, str] = {}  # value without a name in the equations -> what it stands for
 
     def parameters(self) -> list[str]:
         """The parameters of the function that this part becomes."""
@@ -105,7 +107,7 @@ class _Writer:
             case "output":
                 return "y"
             case "state":
-                pointer = f"state->{self._local(place.state)}"
+                pointer = f"state->{identifier(place.state, self.program.name)}"
                 return f"{pointer} + {place.offset}" if place.offset else pointer
         return self._in_scratch(name, place)
 
@@ -118,7 +120,7 @@ class _Writer:
         return "token" if self.program.tokens is not None else "x"
 
     def _local(self, name: str) -> str:
-        return identifier(name, self.program.name)
+        return identifier(self._locals.get(name, name), self.program.name)
 
     # calls
 
@@ -134,12 +136,25 @@ class _Writer:
             }
             names = dict(zip("yab", (op.output, *op.inputs), strict=False))
             pointers = {key: self.expression(name) for key, name in names.items()}
-            short = {key: "y" if pointers[key] == "y" else names[key].removeprefix(f"{layer}_") for key in names}
-            yield call.kernel.format(**pointers, **facts), call.equation.format(**short)
+            said = {key: self._said(name, layer, op.kind, key) for key, name in names.items()}
+            said |= {key: pointer for key, pointer in pointers.items() if pointer in ("y", "token")}
+            equation = call.equation.format(**said)
+            if _TEMPORARY.fullmatch(op.output):
+                self._terms[op.output] = equation.partition(" = ")[2]
+                equation = ""
+            yield call.kernel.format(**pointers, **facts), equation
         if self.trace:
             value = self._values[op.output]
             kind = "s8" if value.dtype == "int8" else "s16"
             yield f'rnn_trace_{kind}("{op.output}", {self.expression(op.output)}, {value.size});', ""
+
+    def _said(self, name: str, layer: str, kind: str, role: str) -> str:
+        """An operand as the equations say it: the name of a value, or the term that an unnamed one stands for."""
+        term = self._terms.get(name)
+        if term is None:
+            return _short(name, layer)
+        is_sum = " + " in term or " - " in term
+        return f"({term})" if is_sum and (kind == "mul" or role == "b") else term
 
     def _copy(self, copy: Copy) -> tuple[str, str]:
         value = self._values[copy.value]
@@ -161,7 +176,19 @@ def _read_names(part: Part, trace: bool) -> set[str]:
     return read
 
 
+_TEMPORARY = re.compile(r"\w+_t\d+")
 _LAYER = re.compile(r"(\w*?[A-Za-z]\d+)_\w+")
+
+
+def _short(name: str, layer: str) -> str:
+    return name.removeprefix(f"{layer}_")
+
+
+def _local_names(layers: Mapping[str, str]) -> dict[str, str]:
+    """Value -> its name without that of its layer, where this leaves all of them apart; otherwise its own name."""
+    short = {name: _short(name, layer) for name, layer in layers.items()}
+    clear = len(set(short.values())) == len(short) and all(name[0].isalpha() for name in short.values())
+    return short if clear else {}
 
 
 def _layers(program: Program, part: Part) -> dict[str, str]:

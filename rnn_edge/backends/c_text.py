@@ -96,20 +96,39 @@ def _wrapped(row: Sequence[int], width: int) -> Iterable[str]:
 
 
 def with_notes(lines: Sequence[tuple[str, str]], indent: int = 0) -> list[str]:
-    """Lines with the note of each, if any, on its right; those of neighbours share a column where the width allows."""
+    """Lines with the note of each, if any, on its right; those of neighbours share a column where the width allows.
+
+    Above its line stands a note that has no room on the right.
+    """
     made: list[str] = []
     block: list[tuple[str, str]] = []
-    for line in lines:
-        together = [*block, line] if line[1] else []
-        column = indent + max((len(text) for text, _ in together), default=0)
-        if not together or any(column + len(f" /* {note} */") > WIDTH for _, note in together):
-            made += _in_column(block, indent)
-            block = []
-        if line[1]:
-            block.append(line)
-        else:
-            made.append(" " * indent + line[0])
+    for text, note in lines:
+        if note and indent + len(f"{text} /* {note} */") <= WIDTH:
+            if not _fits([*block, (text, note)], indent):
+                made += _in_column(block, indent)
+                block = []
+            block.append((text, note))
+            continue
+        above = [" " * indent + f"/* {note} */"] if note else []
+        made += [*_in_column(block, indent), *above, *_broken(" " * indent + text)]
+        block = []
     return made + _in_column(block, indent)
+
+
+def _broken(call: str) -> list[str]:
+    """A call over several lines where one is too wide, arguments below each other."""
+    if len(call) <= WIDTH or "(" not in call:
+        return [call]
+    column = call.index("(") + 1
+    lines = [call[:column]]
+    for argument in re.split(r"(?<=,) ", call[column:]):
+        joined = f"{lines[-1]} {argument}" if len(lines[-1]) > column else lines[-1] + argument
+        lines[-1:] = [joined] if len(joined) <= WIDTH else [lines[-1], " " * column + argument]
+    return lines
+
+
+def _fits(lines: Sequence[tuple[str, str]], indent: int) -> bool:
+    return all(len(line) <= WIDTH for line in _in_column(lines, indent))
 
 
 def _in_column(lines: Sequence[tuple[str, str]], indent: int) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from .. import __version__
 from ..ir.program import Program
@@ -33,31 +33,42 @@ def write_step(program: Program, all_values: bool = False) -> bytes:
 
 def write_sequence(program: Program) -> bytes:
     """The model of a sequence."""
-    body, head = Graph(program, "__"), Graph(program)
-    row, *carried = [_declare(program, "x_t", program.input), *_bind_inputs(body, "x_t", "_t")]
-    body.emit(program.ops[: program.body_ops])
-    following = [_publish(body, f"{state.next}_t", state.next) for state in program.states]
-    rows = [_publish(body, "y_t", program.output)] if program.every_step else []
-    step = helper.make_graph(body.nodes, "step", [*carried, row], [*following, *rows], list(body.constants.values()))
-    names = [state.name for state in program.states]
-    final = [state.next for state in program.states]
-    scan = helper.make_node("Scan", [*names, "x"], [*final, *(["y"] if rows else [])], body=step, num_scan_inputs=1)
-    if not rows:
-        for name in final:
-            head.bind(name, name, program.values[name].dtype)
+    head, following = Graph(program), _next_states(program)
+    states = [state.name for state in program.states]
+    every_step = ["y"] if program.every_step else []
+    outputs = [*following, *every_step]
+    scan = helper.make_node("Scan", [*states, "x"], outputs, body=_scan_body(program), num_scan_inputs=1)
+    if not every_step:
+        for name, value_name in following.items():
+            head.bind(value_name, name, program.values[value_name].dtype)
         head.emit(program.ops[program.body_ops :])
-        _publish(head, "y", program.output)
-    x = _declare(program, "x", program.input, STEPS)
-    y = _declare(program, "y", program.output, *([STEPS] if rows else []))
-    inputs = [x, *(_declare(program, name, name) for name in names)]
-    outputs = [y, *(_declare(program, name, name) for name in final)]
-    return _model(program, [scan, *head.nodes], list(head.constants.values()), inputs, outputs)
+        head.publish(program.output, "y")
+    inputs = [_declare(program, "x", program.input, STEPS), *(_declare(program, name, name) for name in states)]
+    y = _declare(program, "y", program.output, *([STEPS] if every_step else []))
+    finals = [_declare(program, name, value_name) for name, value_name in following.items()]
+    return _model(program, [scan, *head.nodes], list(head.constants.values()), inputs, [y, *finals])
 
 
 def output_values(program: Program, all_values: bool = False) -> dict[str, str]:
     """Name of every output of a step -> the value it holds, in the order of the model."""
-    values = {"y": program.output} | {state.next: state.next for state in program.states}
+    values = {"y": program.output} | _next_states(program)
     return values | {op.output: op.output for op in program.ops if all_values and op.output not in values}
+
+
+def _next_states(program: Program) -> dict[str, str]:
+    """Names of the outputs for the next states, and the values they hold."""
+    return {f"{state.name}_next": state.next for state in program.states}
+
+
+def _scan_body(program: Program) -> GraphProto:
+    """One step inside Scan; its names end with `_t`."""
+    body = Graph(program, "__")
+    inputs = [*_bind_inputs(body, "x_t", "_t"), _declare(program, "x_t", program.input)]
+    body.emit(program.ops[: program.body_ops])
+    outputs = [_publish(body, f"{name}_t", value_name) for name, value_name in _next_states(program).items()]
+    if program.every_step:
+        outputs.append(_publish(body, "y_t", program.output))
+    return helper.make_graph(body.nodes, "step", inputs, outputs, list(body.constants.values()))
 
 
 def _declare(program: Program, name: str, value_name: str, *leading: str) -> ValueInfoProto:

@@ -69,7 +69,7 @@ class Graph:
         key = (dtype, array.shape, array.tobytes())
         if key not in self.constants:
             self.constants[key] = numpy_helper.from_array(array, f"{self._prefix}c{len(self.constants)}")
-        return self.constants[key].name
+        return str(self.constants[key].name)
 
     def bind(self, name: str, tensor: str, dtype: str = "int32") -> None:
         """`tensor` holds the value `name` in type `dtype`."""

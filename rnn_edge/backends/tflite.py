@@ -16,8 +16,9 @@ import tflite
 
 from .. import __version__
 from ..ir.program import Op, Program
-from .tflite_file import Model, Quantization, Subgraph, pack
+from .tflite_file import Model, Quantization, Subgraph
 from .tflite_ops import VALID_CONVOLUTION, Graph, rows_of_table
+from .tflite_pack import pack
 
 DEFAULT_STEPS = 100
 """Length stored in a sequence file. Runtimes that resize take any other; TensorFlow Lite Micro takes only this one."""
@@ -32,14 +33,14 @@ def write_step(program: Program, all_values: bool = False) -> bytes:
     graph.bind(program.input, inputs["x"] if token else graph.reshape(inputs["x"], graph.new(program.input)))
     inputs |= _state_inputs(graph)
     graph.emit(program.ops)
-    outputs = _published(graph, {"y": program.output} | {state.next: state.next for state in program.states})
+    outputs = _published(graph, {"y": program.output} | _next_states(program))
     outputs |= {name: graph.tensor_of(name) for name in output_names(program, all_values) if name not in outputs}
     return _pack(program, [graph.subgraph], inputs, outputs)
 
 
 def output_names(program: Program, all_values: bool = False) -> list[str]:
     """Names of the outputs of a file, in its order."""
-    names = ["y", *(state.next for state in program.states)]
+    names = ["y", *_next_states(program)]
     return names + [op.output for op in program.ops if all_values and op.output not in names]
 
 
@@ -57,12 +58,17 @@ def write_sequence(program: Program, steps: int = DEFAULT_STEPS) -> bytes:
         outputs = _published(main, {"y": program.output})
     else:
         outputs = {"y": y}
-    outputs |= _published(main, {state.next: state.next for state in program.states})
+    outputs |= _published(main, _next_states(program))
     return _pack(program, [main.subgraph, loop.condition(), loop.body()], inputs, outputs)
 
 
+def _next_states(program: Program) -> dict[str, str]:
+    """Names of the outputs for the next states, and the values they hold."""
+    return {f"{state.name}_next": state.next for state in program.states}
+
+
 def _public(program: Program) -> set[str]:
-    return {"x", "y", *(state.name for state in program.states), *(state.next for state in program.states)}
+    return {"x", "y", *(state.name for state in program.states), *_next_states(program)}
 
 
 def _step_shape(program: Program) -> tuple[int, ...]:
@@ -129,25 +135,27 @@ class _Loop:
         """The values that a step reads from the streams."""
         return [op.output for op in self.gathers] or [self.program.input]
 
-    def stream(self, graph: Graph, name: str) -> int:
-        signature = (1, -1, self.program.values[name].size)
-        value = self.program.values[name]
-        return graph.subgraph.tensor(
-            f"{name}_steps", value.dtype, _at(signature, self.steps), graph.quantization(name), signature
-        )
-
-    def collected(self, graph: Graph, dtype: str, name: str) -> int:
-        """Outputs of every step; int32 in the loop, the one type that DYNAMIC_UPDATE_SLICE takes everywhere."""
-        signature = (1, -1, self.program.values[self.program.output].size)
-        quantization = None if dtype == "int32" else graph.quantization(self.program.output)
+    def tensor(
+        self, graph: Graph, name: str, dtype: str, signature: Sequence[int], quantization: Quantization | None
+    ) -> int:
+        """A tensor whose size -1 is the number of steps."""
         return graph.subgraph.tensor(name, dtype, _at(signature, self.steps), quantization, signature)
+
+    def stream(self, graph: Graph, name: str) -> int:
+        """Tensor for the value `name` of every step."""
+        value = self.program.values[name]
+        return self.tensor(graph, f"{name}_steps", value.dtype, (1, -1, value.size), graph.quantization(name))
+
+    def collected(self, graph: Graph, name: str) -> int:
+        """Tensor for outputs of every step; int32, the one type that DYNAMIC_UPDATE_SLICE takes everywhere."""
+        return self.tensor(graph, name, "int32", (1, -1, self.program.values[self.program.output].size), None)
 
     def variables(self, graph: Graph) -> _Variables:
         return _Variables(
             graph.subgraph.tensor("t", "int32", (1,)),
             [graph.new(state.name) for state in self.program.states],
             [self.stream(graph, name) for name in self.rows],
-            [self.collected(graph, "int32", "collected")] if self.program.every_step else [],
+            [self.collected(graph, "collected")] if self.program.every_step else [],
         )
 
     def write(self, main: Graph, x: int) -> int | None:
@@ -162,7 +170,8 @@ class _Loop:
             main.bind(state.next, tensor)
         if not self.program.every_step:
             return None
-        y = self.collected(main, self.program.values[self.program.output].dtype, "y")
+        value = self.program.values[self.program.output]
+        y = self.tensor(main, "y", value.dtype, (1, -1, value.size), main.quantization(value.name))
         return main.apply("CAST", 1, final.collected, y, ("CastOptions", {}))
 
     def zeros(self, main: Graph, stream: int) -> int:
@@ -175,23 +184,16 @@ class _Loop:
         inputs, outputs = rows.shape[-1], self.program.values[self.program.output].size
         scale = Quantization(rows.quantization.scales)
         if rows.dtype == "int8":
-            wide = main.subgraph.tensor("steps_int16", "int16", rows.shape, scale, rows.signature)
+            wide = self.tensor(main, "steps_int16", "int16", rows.signature, scale)
             stream = main.apply("CAST", 1, [stream], wide, ("CastOptions", {}))
-        signature = (1, 1, -1)
-        image = main.subgraph.tensor(
-            "steps_image", "int16", _at((*signature, inputs), self.steps), scale, (*signature, inputs)
-        )
-        none = Quantization((2.0**-8,) * outputs, axis=0)
+        image = main.reshape(stream, self.tensor(main, "steps_image", "int16", (1, 1, -1, inputs), scale))
+        none = Quantization((2.0**-8,) * outputs)
         filters = main.subgraph.constant("no_weight", np.zeros((outputs, 1, 1, inputs), dtype=np.int8), none)
         biases = main.subgraph.constant("no_bias", np.zeros(outputs, dtype=np.int64), none)
-        zeros = main.subgraph.tensor(
-            "zeros_image", "int16", _at((*signature, outputs), self.steps), scale, (*signature, outputs)
-        )
-        main.apply("CONV_2D", 4, [main.reshape(stream, image), filters, biases], zeros, VALID_CONVOLUTION)
-        flat = main.subgraph.tensor("zeros", "int16", _at((1, -1, outputs), self.steps), scale, (1, -1, outputs))
-        return main.apply(
-            "CAST", 1, [main.reshape(zeros, flat)], self.collected(main, "int32", "zeros_int32"), ("CastOptions", {})
-        )
+        zeros = self.tensor(main, "zeros_image", "int16", (1, 1, -1, outputs), scale)
+        main.apply("CONV_2D", 4, [image, filters, biases], zeros, VALID_CONVOLUTION)
+        flat = main.reshape(zeros, self.tensor(main, "zeros_int16", "int16", (1, -1, outputs), scale))
+        return main.apply("CAST", 1, [flat], self.collected(main, "zeros"), ("CastOptions", {}))
 
     def condition(self) -> Subgraph:
         """t < steps, where the steps come from the shape of x: a constant would be wrong after a resize."""
@@ -224,11 +226,24 @@ class _Loop:
         graph.emit([op for op in self.program.ops[: self.program.body_ops] if op not in self.gathers])
         t = graph.subgraph.tensor("t_next", "int32", (1,))
         graph.apply("ADD", 1, [variables.t, graph.integers(1)], t, ("AddOptions", {}))
-        states = [graph.tensor_of(state.next) for state in self.program.states]
+        states = [self.next_state(graph, variables, index) for index in range(len(variables.states))]
         collected = [self.collect(graph, variables)] if self.program.every_step else []
         graph.subgraph.inputs = variables.all()
         graph.subgraph.outputs = [t, *states, *variables.streams, *collected]
         return graph.subgraph
+
+    def next_state(self, graph: Graph, variables: _Variables, index: int) -> int:
+        """The next content of a state; where that is another state as it was, a copy.
+
+        Runtimes move the results of the body to its variables one by one: an early move would overwrite a later one.
+        """
+        name = self.program.states[index].next
+        tensor = graph.tensor_of(name)
+        if tensor not in variables.states or tensor == variables.states[index]:
+            return tensor
+        size = self.program.values[name].size
+        inputs = [tensor, graph.integers(0, 0, 0, 0), graph.integers(1, 1, 1, size)]
+        return graph.apply("SLICE", 4, inputs, graph.new(name), ("SliceOptions", {}))
 
     def collect(self, graph: Graph, variables: _Variables) -> int:
         """The collected outputs with that of this step."""
@@ -238,7 +253,7 @@ class _Loop:
         wide = graph.subgraph.tensor("y_int32", "int32", shape)
         graph.apply("CAST", 1, [graph.reshape(graph.tensor_of(value.name), y)], wide, ("CastOptions", {}))
         inputs = [*variables.collected, wide, _begin(graph, variables.t)]
-        return graph.apply("DYNAMIC_UPDATE_SLICE", 1, inputs, self.collected(graph, "int32", "collected_next"))
+        return graph.apply("DYNAMIC_UPDATE_SLICE", 1, inputs, self.collected(graph, "collected_next"))
 
 
 def _begin(graph: Graph, t: int) -> int:

@@ -17,7 +17,7 @@ from typing import Protocol
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import Artifacts
-from ..vectors import Command, Result
+from ..vectors import Command, Moment, Result
 
 EXACT = "exact"
 
@@ -53,10 +53,6 @@ class Played:
     results: Sequence[Result]
     seconds: float  # playing alone, without start-up
     notes: dict[str, str] = field(default_factory=dict)  # such as the arena of TFLite Micro
-
-
-Moment = tuple[IntArray, Sequence[IntArray]]
-"""Input `[inputs]` and states `[units]` at the beginning of a step."""
 
 
 class Runtime(Protocol):

@@ -18,7 +18,7 @@ from ..errors import RnnEdgeError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import FIRMWARE, Artifacts
-from ..vectors import Command, from_hex, read_results, write_commands
+from ..vectors import Command, Moment, from_hex, read_results, single_steps, write_commands
 from . import Contract, Found, Missing, Played
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
@@ -61,20 +61,23 @@ class CHost:
             seconds = time.perf_counter() - started
         return Played(read_results(program, commands, lines), seconds)
 
-    def trace(self, program: Program, x: IntArray, states: Sequence[IntArray]) -> dict[str, IntArray]:
-        script = [Command("load", 0, None, tuple(states)), Command("step", 0, x[None])]
+    def trace(self, program: Program, moments: Sequence[Moment]) -> list[dict[str, IntArray]]:
         with tempfile.TemporaryDirectory() as folder:
             for name, text in c.write(program, trace=True).items():
                 (Path(folder) / name).write_text(text)
             binary = self.build(program, Path(folder), Path(folder), "trace.c")
-            lines = self._run(binary, write_commands(program, script))
-        values = {program.input: x}
-        values |= {state.name: array for state, array in zip(program.states, states, strict=True)}
-        for line in lines:
-            if line.startswith("value "):
+            lines = iter(self._run(binary, write_commands(program, single_steps(moments))))
+        traces = []
+        for x, states in moments:
+            values = {program.input: x}
+            values |= {state.name: array for state, array in zip(program.states, states, strict=True)}
+            for line in lines:
+                if not line.startswith("value "):
+                    break
                 _, name, text = line.split()
                 values[name] = from_hex(text, program.values[name], 1)
-        return values
+            traces.append(values)
+        return traces
 
     def build(self, program: Program, sources: Path, folder: Path, *harness: str) -> Path:
         """The harness with the model of `sources`, compiled into `folder`; RnnEdgeError with the first complaint."""

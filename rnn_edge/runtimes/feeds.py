@@ -35,6 +35,13 @@ def typed_input(program: Program, x: IntArray) -> NDArray[Any]:
     return typed[..., 0]
 
 
+def typed_sequence(program: Program, x: IntArray) -> NDArray[Any]:
+    """A sequence `[steps, inputs]` as `typed_input` gives it; UserError where it has no step, which runtimes refuse."""
+    if len(x) == 0:
+        raise UserError(f"{program.name} was given a sequence without a step; give it one or more.")
+    return typed_input(program, x)
+
+
 def typed_states(program: Program, states: Sequence[IntArray]) -> list[NDArray[Any]]:
     """States `[units]` in their types."""
     return [

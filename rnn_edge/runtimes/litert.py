@@ -13,4 +13,4 @@ def _module() -> Any:
     return interpreter
 
 
-RUNTIMES = tflite_runtimes("litert", "ai-edge-litert", "pip install 'rnn-edge[runtimes]'", _module, within=4096)
+RUNTIMES = tflite_runtimes("litert", "ai-edge-litert", "pip install 'rnn-edge[runtimes]'", _module)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import Artifacts
 from . import Contract
-from .feeds import read_model, typed_input, typed_states
+from .feeds import read_model, typed_input, typed_sequence, typed_states
 from .python_process import PythonRuntime
 
 Run = Callable[[Mapping[str, NDArray[Any]]], Sequence[NDArray[Any]]]
@@ -32,19 +31,17 @@ class OnnxSession:
         self._sequence = open_model(read_model(artifacts.onnx_sequence))
 
     def step(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
-        y, *following = _call(self._step, self._program, x, states)
+        # A token is a scalar, which has to be an array all the same.
+        y, *following = _call(self._step, self._program, np.asarray(typed_input(self._program, x)), states)
         return y, following
 
     def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
-        if len(x) == 0:
-            raise UserError(f"{self._program.name} was given a sequence of no steps, which Scan refuses; give one.")
-        y, *following = _call(self._sequence, self._program, x, states)
+        y, *following = _call(self._sequence, self._program, typed_sequence(self._program, x), states)
         return y, following
 
 
-def _call(run: Run, program: Program, x: IntArray, states: Sequence[IntArray]) -> list[IntArray]:
-    # A token of a step is a scalar, which has to be an array all the same.
-    feeds = {"x": np.asarray(typed_input(program, x))}
+def _call(run: Run, program: Program, x: NDArray[Any], states: Sequence[IntArray]) -> list[IntArray]:
+    feeds = {"x": x}
     feeds |= {state.name: array for state, array in zip(program.states, typed_states(program, states), strict=True)}
     return [output.astype(np.int64) for output in run(feeds)]
 
@@ -62,6 +59,11 @@ def onnx_runtime(
 
         run = open_model(onnx_model.write_step(program, all_values=True))
         names = onnx_model.output_values(program, all_values=True)
-        return lambda x, states: dict(zip(names, _call(run, program, x, states), strict=True))
+
+        def trace(x: IntArray, states: Sequence[IntArray]) -> dict[str, IntArray]:
+            values = _call(run, program, np.asarray(typed_input(program, x)), states)
+            return dict(zip(names, values, strict=True))
+
+        return trace
 
     return PythonRuntime(name, Contract(), distribution, install, open_session, open_trace, step_limit)

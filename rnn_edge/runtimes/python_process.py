@@ -21,8 +21,8 @@ from ..errors import RnnEdgeError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program, save
 from ..paths import Artifacts
-from ..vectors import Command, Session, write_commands
-from . import Contract, Found, Missing, Moment, Played
+from ..vectors import Command, Moment, Session, single_steps, write_commands
+from . import Contract, Found, Missing, Played
 
 TIMEOUT_SECONDS = 600
 
@@ -59,13 +59,8 @@ class PythonRuntime:
 
     def trace(self, program: Program, moments: Sequence[Moment]) -> list[dict[str, IntArray]]:
         with tempfile.TemporaryDirectory() as folder:
-            script = [
-                command
-                for x, states in moments
-                for command in (Command("load", 0, None, tuple(states)), Command("step", 0, x[None]))
-            ]
             artifacts = Artifacts(Path(folder), program.name)
-            answer = self._call(program, artifacts, script, Path(folder), "trace")
+            answer = self._call(program, artifacts, single_steps(moments), Path(folder), "trace")
         return [{name: array[step].astype(np.int64) for name, array in answer.items()} for step in range(len(moments))]
 
     def _call(

@@ -16,4 +16,4 @@ def _module() -> Any:
     return interpreter
 
 
-RUNTIMES = tflite_runtimes("tf-lite", "tensorflow", "pip install 'rnn-edge[runtimes]'", _module, within=4096)
+RUNTIMES = tflite_runtimes("tf-lite", "tensorflow", "pip install 'rnn-edge[runtimes]'", _module)

@@ -19,7 +19,7 @@ from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import Artifacts
 from . import Contract
-from .feeds import read_model, typed_input, typed_states
+from .feeds import read_model, typed_input, typed_sequence, typed_states
 from .python_process import PythonRuntime
 
 _AMPLE_ARENA = 1 << 20
@@ -40,8 +40,8 @@ class MicroSession:
         return y.ravel(), [state.ravel() for state in following]
 
     def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
-        interpreter = self._sequence(len(x))
-        y, *following = invoke(interpreter, self._program, typed_input(self._program, x)[None], states)
+        batch = typed_sequence(self._program, x)[None]
+        y, *following = invoke(self._sequence(len(x)), self._program, batch, states)
         return y[0], [state.ravel() for state in following]
 
     def _sequence(self, steps: int) -> Any:

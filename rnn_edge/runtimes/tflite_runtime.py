@@ -18,5 +18,4 @@ RUNTIMES = tflite_runtimes(
     "tflite-runtime",
     "pip install 'rnn-edge[runtimes]' with Python 3.11: there is no wheel for a later one; litert is its successor",
     _module,
-    within=4096,
 )

@@ -69,7 +69,7 @@ def test_trace_gives_every_value(network: Network) -> None:
     x = inputs(made, 1, rng)[0]
     states = [rng.integers(-32768, 32768, made.values[state.name].size) for state in made.states]
     expected = Interpreter(made).trace(x[None], [state[None] for state in states])
-    found = usable(BUILDS["c-gcc-O2"]).trace(made, x, states)
+    found = usable(BUILDS["c-gcc-O2"]).trace(made, [(x, states)])[0]
     assert list(found) == list(expected) == list(made.values)
     for name, array in expected.items():
         assert found[name].dtype == np.int64 and np.array_equal(found[name], array[0]), name

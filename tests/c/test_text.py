@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rnn_edge.backends.c_text import float_literal, identifier, string_literal
 from rnn_edge.errors import UserError
 from rnn_edge.ir.ops import KINDS
 from rnn_edge.ir.program import State
+from rnn_edge.paths import FIRMWARE
 from tests.c.builds import FAST, assert_exact, export, script, usable
 from tests.networks import NETWORKS, golden_program, program
 
@@ -39,11 +41,12 @@ def test_provenance_and_no_float_in_the_step() -> None:
     assert "float" not in step and "malloc" not in text and ".0f" not in step
 
 
-def test_values_named_like_words_of_c_still_compile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("layer", ["", "gru0_"])  # a layer's name is left out where that is clear
+def test_values_named_like_words_of_c_still_compile(layer: str, tmp_path: Path) -> None:
     made = program(NETWORKS[0])
     values = [name for name in made.values if name not in ("x", "h0")]
     words = ["int", "int_", "state", "y", "memcpy", "INT16_MAX", "net_step", "uint8_t", "scratch", "linux", "steps"]
-    renamed = dict(zip(values, words, strict=False)) | {"h0": "register"}
+    renamed = dict(zip(values, (layer + word for word in words), strict=False)) | {"h0": "register"}
     new = {old: renamed.get(old, old) for old in made.values}
     hostile = replace(
         made,
@@ -95,3 +98,8 @@ def test_header_in_cpp_and_text_stable_under_clang_format(tmp_path: Path) -> Non
         text = (artifacts.c_folder / name).read_text()
         done = subprocess.run([formatter, style, artifacts.c_folder / name], capture_output=True, text=True, check=True)
         assert done.stdout == text, name
+
+
+def test_kernels_need_nothing_but_two_headers() -> None:
+    text = (FIRMWARE / "kernels" / "rnn_kernels.h").read_text() + (FIRMWARE / "kernels" / "rnn_kernels.c").read_text()
+    assert set(re.findall(r"#include\s+[<\"](.*?)[>\"]", text)) == {"stdint.h", "string.h", "rnn_kernels.h"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 
 from rnn_edge.cli import main
 from rnn_edge.paths import MODELS
@@ -101,7 +103,7 @@ def test_calibration_with_a_bundled_model(tmp_path: Path, calibration: Path) -> 
     ],
     ids=["empty", "constant", "NaN", "channels", "pickle"],
 )
-def test_calibration_that_cannot_be_used(x: np.ndarray, said: str, tmp_path: Path) -> None:  # type: ignore[type-arg]
+def test_calibration_that_cannot_be_used(x: NDArray[Any], said: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.npz"
     np.savez(path, x=x)
     before = tmp_path / "out" / "model_float" / "kept"

@@ -17,9 +17,9 @@ from rnn_edge.ir.interpret import Interpreter, InterpreterSession
 from rnn_edge.ir.program import Program, save
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.paths import Artifacts
-from rnn_edge.runtimes import Contract, Found, Missing, Moment, Played
+from rnn_edge.runtimes import Contract, Found, Missing, Played
 from rnn_edge.script import script
-from rnn_edge.vectors import Command, play, read_commands, write_commands
+from rnn_edge.vectors import Command, Moment, play, read_commands, write_commands
 from rnn_edge.verdict import FAILED, MISSING, PASSED, Row, Verdict
 from tests.networks import NETWORKS, float_model, program, samples
 

@@ -47,7 +47,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "lstm": lambda: numeric(layers.LSTM(7), layers.Dense(3, "softmax")),
     "normalization": lambda: numeric(normalization(), layers.GRU(7), layers.Dense(3)),
     "masking": lambda: numeric(layers.Masking(-9.0), layers.LSTM(7), layers.Dense(3)),
-    "stack": lambda: numeric(layers.LSTM(6, return_sequences=True), layers.Dropout(0.3), layers.GRU(4), layers.Dense(3)),
+    "stack": lambda: numeric(
+        layers.LSTM(6, return_sequences=True), layers.Dropout(0.3), layers.GRU(4), layers.Dense(3)
+    ),
     "every step": lambda: numeric(
         layers.GRU(6, return_sequences=True), layers.GRU(4, return_sequences=True), layers.Dense(3, "softmax")
     ),

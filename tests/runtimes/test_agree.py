@@ -1,0 +1,84 @@
+"""Every Python runtime on every network: the exact ones give the interpreter's integers, the others come close."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn_edge.errors import UserError
+from rnn_edge.ir.interpret import Interpreter
+from rnn_edge.runtimes import Missing
+from rnn_edge.runtimes.feeds import typed_input, typed_sequence
+from rnn_edge.runtimes.python_process import PythonRuntime
+from rnn_edge.script import random_inputs
+from tests import networks
+from tests.runtimes.cases import RUNTIMES, exact_cases, flat, golden_case, results_of, run_cases, single_steps, within
+
+EXACT = [runtime for runtime in RUNTIMES if runtime.contract.within == 0]
+CLOSE = [runtime for runtime in RUNTIMES if runtime.contract.within > 0]
+
+
+def installed(runtime: PythonRuntime) -> None:
+    found = runtime.find()
+    if isinstance(found, Missing):
+        pytest.skip(f"{runtime.name} is not installed; get it with: {found.how}")
+
+
+@pytest.mark.parametrize("runtime", EXACT, ids=lambda runtime: runtime.name)
+def test_exact_on_every_network(runtime: PythonRuntime, tmp_path: Path) -> None:
+    installed(runtime)
+    cases = [within(runtime, case) for case in exact_cases()]
+    *answers, golden = results_of(runtime, [*cases, golden_case()], tmp_path)
+    compared = 0
+    for case, answer in zip(cases, answers, strict=True):
+        expected = flat(case.expected())
+        assert answer.shape == expected.shape, case.name
+        assert np.array_equal(answer, expected), f"{case.name}: {np.count_nonzero(answer != expected)} differ"
+        compared += len(expected)
+    states = np.load(networks.GOLDEN, allow_pickle=False)["h"]
+    assert np.array_equal(golden.reshape(200, 64)[:, :32], states)
+    assert np.array_equal(golden.reshape(200, 64)[:, 32:], states)
+    print(f"{runtime.name}: {compared + golden.size} integers, none differs")
+
+
+@pytest.mark.parametrize("runtime", CLOSE, ids=lambda runtime: runtime.name)
+def test_close_from_step_to_step(runtime: PythonRuntime, tmp_path: Path) -> None:
+    """From the same states one step differs little; over many steps the difference of a chaotic network can grow."""
+    installed(runtime)
+    cases = single_steps()
+    largest = 0
+    for case, answer in zip(cases, results_of(runtime, cases, tmp_path), strict=True):
+        expected = flat(case.expected())
+        assert answer.shape == expected.shape, case.name
+        largest = max(largest, int(np.abs(answer - expected).max()))
+    print(f"{runtime.name}: largest difference {largest}")
+    assert 0 < largest <= runtime.contract.within
+
+
+@pytest.mark.parametrize("runtime", EXACT, ids=lambda runtime: runtime.name)
+def test_trace_gives_every_value(runtime: PythonRuntime, tmp_path: Path) -> None:
+    installed(runtime)
+    cases = [case for case in single_steps() if case.name.endswith("-1")]
+    cases = [replace(case, commands=case.commands[:6]) for case in cases]
+    for case, answer in zip(cases, run_cases(runtime, cases, tmp_path, "trace"), strict=True):
+        for moment, (load, step) in enumerate(zip(case.commands[::2], case.commands[1::2], strict=True)):
+            assert step.x is not None
+            expected = Interpreter(case.program).trace(step.x, [state[None] for state in load.states])
+            for op in case.program.ops:
+                assert np.array_equal(answer[op.output][moment], expected[op.output][0]), (case.name, op.output)
+
+
+def test_tokens_out_of_range_are_refused() -> None:
+    program = networks.program(networks.Network(("gru",), (3,), embedding=2))
+    for token in (-1, networks.VOCABULARY):
+        with pytest.raises(UserError, match="takes tokens from 0 to 49"):
+            typed_input(program, np.array([token]))
+
+
+def test_sequences_without_a_step_are_refused() -> None:
+    program = networks.program(networks.NETWORKS[0])
+    with pytest.raises(UserError, match="without a step"):
+        typed_sequence(program, random_inputs(program, np.random.default_rng(0), 0))
