@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,12 @@ OUT = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build"), show_default=True,
     help="Folder that holds one folder a model.",
 )  # fmt: skip
+
+
+def _following(command: str, model: str, out: Path) -> str:
+    """The command to type next."""
+    words = ["rnn-edge", command, model, *([] if out == Path("build") else ["--out", str(out)])]
+    return shlex.join(words)
 
 
 class _Group(click.Group):
@@ -62,7 +69,7 @@ def train(model: str, seed: int | None, seeds: int, out: Path) -> None:
     files = artifacts_of(model, out)
     with progress.training() as show:
         metrics = training.run(model, files, seed, seeds, show)
-    report.show_training(metrics, files)
+    report.show_training(metrics, files, _following("export", model, out))
 
 
 @main.command()
@@ -86,7 +93,7 @@ def export(model: str, scheme: str, formats: tuple[str, ...], calibration: Path 
     with report.console.status("read the model and its data") as status:
         source = open_source(model, files, calibration)
         exported = run(source, files, scheme, formats or tuple(FORMATS), status.update)
-    report.show_export(exported, files.folder, time.perf_counter() - started)
+    report.show_export(exported, files.folder, time.perf_counter() - started, _following("verify", model, out))
 
 
 @main.command()

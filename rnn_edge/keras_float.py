@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from importlib import metadata
@@ -14,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import FloatArray
-from .errors import RnnEdgeError
 from .paths import Artifacts
+from .processes import run_module
 from .runtimes import Found, Missing
 
 NAME = "keras-float"
-TIMEOUT_SECONDS = 600
 
 
 def find() -> Found | Missing:
@@ -35,16 +33,7 @@ def predict(artifacts: Artifacts) -> tuple[FloatArray, float, NDArray[np.int64]]
     """Outputs before softmax of every test sequence after its last step, the seconds it took, the lengths."""
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder) / "answer.npz"
-        command = [sys.executable, "-m", __name__, str(artifacts.float_keras), str(artifacts.test_set), str(answer)]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RnnEdgeError(f"Keras gave no answer within {TIMEOUT_SECONDS} s and was ended.") from error
-        if done.returncode != 0:
-            last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-            raise RnnEdgeError(f"Keras failed: {last}")
+        run_module("Keras", __name__, str(artifacts.float_keras), str(artifacts.test_set), str(answer))
         with np.load(answer, allow_pickle=False) as result:
             return result["y"].astype(np.float64), float(result["seconds"]), result["lengths"]
 

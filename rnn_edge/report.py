@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .export import Exported
-from .ir.program import Program
+from .ir.check import SCHEMES
 from .metrics import Metrics
 from .paths import Artifacts
 from .quality import Quality
@@ -44,28 +44,29 @@ def _count(number: float | None) -> str:
 
 def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
     """Name, task, layers and metrics of each model."""
-    table = _table("model", "layers", "weights", "float", "int8", "int16x8", "baseline", left=2)
+    table = _table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2)
     tasks = []
     for name, task, layers, metrics in rows:
         tasks.append((name, task))
         if metrics is None:
-            table.add_row(name, layers, "-", "not trained yet", "-", "-", "-")
+            table.add_row(name, layers, *["-"] * 6)
             continue
-        accuracies = [percent(metrics.schemes[scheme].accuracy, 1) for scheme in ("int8", "int16x8")]
-        mean = percent(metrics.mean_accuracy, 1)
-        table.add_row(name, layers, str(metrics.parameters), mean, *accuracies, percent(metrics.baseline, 1))
+        kept = [metrics.float_accuracy[0], *(metrics.schemes[scheme].accuracy for scheme in SCHEMES)]
+        shares = [percent(share, 1) for share in (*kept, metrics.mean_accuracy, metrics.baseline)]
+        table.add_row(name, layers, str(metrics.parameters), *shares)
     console.print(table)
     console.print()
     for name, task in tasks:
         console.print(f"{name}: {task}")
     console.print(
-        "\nfloat: mean test accuracy over the seeds; int8, int16x8: the weights that come with it, quantized;"
+        "\nfloat, int8, int16x8: test accuracy of the weights that come with it;"
+        "\nseeds: mean float accuracy of three seeds;"
         "\nbaseline: logistic regression on summary statistics of the whole sequence."
     )
 
 
-def show_training(metrics: Metrics, files: Artifacts) -> None:
-    """What a training measured."""
+def show_training(metrics: Metrics, files: Artifacts, following: str) -> None:
+    """What a training measured, and the command that follows."""
     table = _table("test split", "accuracy")
     for seed, accuracy in zip(metrics.seeds, metrics.float_accuracy, strict=True):
         table.add_row(f"float, seed {seed}", percent(accuracy))
@@ -76,7 +77,7 @@ def show_training(metrics: Metrics, files: Artifacts) -> None:
         table.add_row(f"{scheme}, seed {metrics.seeds[0]}", percent(quality.accuracy))
     console.print(table)
     console.print(
-        f"\n{metrics.parameters} parameters; written to {files.float_keras}. Next: rnn-edge export {files.name}",
+        f"\n{metrics.parameters} parameters; written to {files.float_keras}. Next: {following}",
         soft_wrap=True,
     )
 
@@ -95,8 +96,8 @@ def show_quality(quality: Quality) -> None:
     console.print(table)
 
 
-def show_export(exported: Exported, folder: Path, seconds: float) -> None:
-    """What an export made."""
+def show_export(exported: Exported, folder: Path, seconds: float, following: str) -> None:
+    """What an export made, and the command that follows."""
     program = exported.program
     console.print(
         f"[bold]{program.name}[/bold], scheme {program.scheme}, program {program.hash[:12]}, "
@@ -113,10 +114,10 @@ def show_export(exported: Exported, folder: Path, seconds: float) -> None:
     for name, size in exported.sizes.items():
         table.add_row(name, f"{size:,}")
     console.print(table)
-    console.print(f"\nWritten to {folder} in {seconds:.1f} s. Next: rnn-edge verify {program.name}", soft_wrap=True)
+    console.print(f"\nWritten to {folder} in {seconds:.1f} s. Next: {following}", soft_wrap=True)
 
 
-def show_verdict(verdict: Verdict, program: Program | None = None) -> None:
+def show_verdict(verdict: Verdict) -> None:
     """One line a runtime, then what was noted."""
     console.print(f"[bold]{verdict.model}[/bold], scheme {verdict.scheme}, program {verdict.program[:12]}\n")
     table = _table("runtime", "version", "contract", "values", "differ", "max", "accuracy", "steps/s", left=3, gap=1)
@@ -124,11 +125,19 @@ def show_verdict(verdict: Verdict, program: Program | None = None) -> None:
         table.add_row(*_verdict_cells(row), style="" if row.status != MISSING else "dim")
     console.print(table)
     console.print()
-    for row in verdict.rows:
-        if row.note:
-            style = _STYLES.get(row.status, "") if row.status != PASSED else ""
-            console.print(f"{row.runtime}: {row.note}", style=style, markup=False, soft_wrap=True)
+    for (status, note), names in _noted(verdict.rows).items():
+        style = _STYLES.get(status, "") if status != PASSED else ""
+        console.print(f"{', '.join(names)}: {note}", style=style, markup=False, soft_wrap=True)
     console.print(_summary(verdict), soft_wrap=True)
+
+
+def _noted(rows: Iterable[Row]) -> dict[tuple[str, str], list[str]]:
+    """Runtimes of which the same is to be said, together."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.note:
+            together.setdefault((row.status, row.note), []).append(row.runtime)
+    return together
 
 
 def _verdict_cells(row: Row) -> Sequence[str]:

@@ -123,7 +123,11 @@ def write_commands(
 def read_commands(program: Program, path: Path) -> tuple[list[Command], list[Result]]:
     """The script of a text and the results it holds; UserError with file and line where it is damaged."""
     commands, results = [], []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as vectors ({error}); run `rnn-edge export` first.") from error
+    for number, line in enumerate(lines, 1):
         fields = line.partition("#")[0].split()
         if not fields:
             continue

@@ -106,7 +106,7 @@ def _examine(runtime: Runtime, exam: Exam) -> Row:
         if row.status == FAILED:
             row = replace(row, note=diagnose(runtime, exam.program, exam.commands, played.results, exam.expected))
     except RnnEdgeError as error:
-        return replace(row, status=FAILED, note=str(error))
+        return replace(row, status=FAILED, note=str(error).removeprefix(f"{runtime.name} "))
     return row
 
 

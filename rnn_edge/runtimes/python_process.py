@@ -5,8 +5,6 @@ The parent writes the script as text; the child (`worker`) opens the model, play
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,19 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RnnEdgeError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program, save
 from ..paths import Artifacts
+from ..processes import run_module
 from ..vectors import Command, Moment, Session, single_steps, write_commands
 from . import Contract, Found, Missing, Played
-
-TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class PythonRuntime:
-    """`open_session(program, artifacts)` runs in the child; `export_trace(program, folder)` in the parent.
+    """`open_session(program, artifacts)` and `open_trace(program, folder)` run in the child.
 
     `step_limit`: a slow runtime plays the script up to this many steps.
     """
@@ -68,24 +64,7 @@ class PythonRuntime:
     ) -> dict[str, NDArray[Any]]:
         save(program, folder / "program.json", folder / "program.npz")
         (folder / "script.txt").write_text(write_commands(program, script))
-        command = [
-            sys.executable,
-            "-m",
-            "rnn_edge.runtimes.worker",
-            verb,
-            self.name,
-            str(folder),
-            str(artifacts.folder),
-        ]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RnnEdgeError(f"{self.name} gave no answer within {TIMEOUT_SECONDS} s and was ended.") from error
-        if done.returncode != 0:
-            last = (done.stderr.strip() or f"signal {-done.returncode}").splitlines()[-1]
-            raise RnnEdgeError(f"{self.name} failed with exit code {done.returncode}: {last}")
+        run_module(self.name, f"{__package__}.worker", verb, self.name, str(folder), str(artifacts.folder))
         with np.load(folder / "answer.npz", allow_pickle=False) as answer:
             return {name: answer[name] for name in answer}
 

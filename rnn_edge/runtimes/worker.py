@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RnnEdgeError
 from ..ir import program as programs
 from ..ir.program import Program
 from ..paths import Artifacts
@@ -59,4 +60,7 @@ def _trace(runtime: PythonRuntime, program: Program, folder: Path, commands: lis
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except RnnEdgeError as error:
+        sys.exit(str(error))

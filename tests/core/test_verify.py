@@ -115,7 +115,7 @@ def test_a_bound_is_kept_or_broken(monkeypatch: pytest.MonkeyPatch, exported: Ar
 def test_a_crash_is_a_failure(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
     verdict = run(monkeypatch, exported, FakeRuntime(fault="crash"))
     assert not verdict.passed
-    assert verdict.rows[1].note == "fake fell over"
+    assert verdict.rows[1].note == "fell over"
 
 
 def test_a_missing_runtime_is_never_passed(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
@@ -153,6 +153,13 @@ def test_damaged_vectors_name_the_line(exported: Artifacts, tmp_path: Path) -> N
         damaged.write_text("\n".join([*lines[:5], line]))
         with pytest.raises(UserError, match=r"vectors\.txt:6 is no vector"):
             read_commands(made, damaged)
+
+
+def test_vectors_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    for name in ("missing.txt", "binary.txt"):
+        with pytest.raises(UserError, match=name):
+            read_commands(program(NETWORKS[0]), tmp_path / name)
 
 
 def test_commands_come_back_from_text(exported: Artifacts) -> None:

@@ -87,7 +87,8 @@ def _commands(program: Program) -> Iterator[Command]:
     rng = np.random.default_rng(0)
     sizes = [program.values[state.name].size for state in program.states]
     low, high = limits(program)
-    turns = np.where(np.arange(20)[:, None] % 2 == 0, low, high) * np.ones(program.values["x"].size, dtype=np.int64)
+    turns = np.full((20, program.values["x"].size), low)
+    turns[1::2] = high
     yield from (Command("run", 0, random_inputs(program, rng, steps)) for steps in (1, 7))
     yield Command("load", 0, None, tuple(rng.choice([-32768, 32767], size) for size in sizes))
     yield from (Command("step", 0, row[None]) for row in turns[:4])

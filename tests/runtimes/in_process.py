@@ -1,4 +1,4 @@
-"""LiteRT and onnxruntime beside the interpreter in one process, on many small programs: python -m tests.runtimes.in_process.
+"""LiteRT and onnxruntime beside the interpreter, on many small programs: python -m tests.runtimes.in_process.
 
 A process of its own, because LiteRT and TensorFlow cannot be trusted in one.
 """

@@ -1,4 +1,4 @@
-"""Programs that no cell makes: any scale and size, every fraction, uneven slices; and single operations at full width."""
+"""Programs that no cell makes: any scale, size and fraction, uneven slices; and single operations at full width."""
 
 from __future__ import annotations
 
@@ -64,14 +64,8 @@ def odd_program(shape: Shape) -> Program:
         Op("add", "h0_next", ("q", "h0")),
         Op("rescale", "y8", ("h0_next",)),
     ]
-    constants = dict(zip(("g_weight", "g_bias", "g_scale"), rows, strict=True))
+    constants: dict[str, NDArray[np.generic]] = {"g_weight": rows[0], "g_bias": rows[1], "g_scale": rows[2]}
     return _program(formats, constants, ops, "y8", shape.every_step)
-
-
-def wide_program(kinds: dict[str, Op], formats: dict[str, Value]) -> Program:
-    """Operations on the state `h0` and the constant-free values of `formats`, as large as a value may be."""
-    ops = [*kinds.values(), Op("relu", "h0_next", ("h0",))]
-    return _program(formats, {}, ops, "h0_next", True)
 
 
 def _program(
@@ -106,13 +100,13 @@ def all_inputs_program(fraction: int) -> Program:
         **{name: Value(name, "int16", size, scale) for name in ("h0", "h0_next")},
         **{name: Value(name, "int16", size, 2.0**-15) for name in ("s", "t")},
     }
-    ops = {"s": Op("sigmoid", "s", ("h0",)), "t": Op("tanh", "t", ("h0",))}
+    ops = [Op("sigmoid", "s", ("h0",)), Op("tanh", "t", ("h0",))]
     for shift in range(1, 16):
         formats[f"n{shift}"] = Value(f"n{shift}", "int8", size, scale * 2.0**shift)
-        ops[f"n{shift}"] = Op("rescale", f"n{shift}", ("h0",))
+        ops.append(Op("rescale", f"n{shift}", ("h0",)))
     for shift in (1, 2, 7, 14, 15, 16, 29, 30):
         formats[f"m{shift}"] = Value(f"m{shift}", "int16", size, 2.0 ** (shift - fraction - 15))
-        ops[f"m{shift}"] = Op("mul", f"m{shift}", ("h0", "s"))
+        ops.append(Op("mul", f"m{shift}", ("h0", "s")))
         formats[f"q{shift}"] = Value(f"q{shift}", "int16", size, 2.0 ** (shift - 2 * fraction))
-        ops[f"q{shift}"] = Op("mul", f"q{shift}", ("h0", "h0"))
-    return wide_program(ops, formats)
+        ops.append(Op("mul", f"q{shift}", ("h0", "h0")))
+    return _program(formats, {}, [*ops, Op("relu", "h0_next", ("h0",))], "h0_next", True)
