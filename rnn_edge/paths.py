@@ -66,6 +66,10 @@ class Artifacts:
     def c_folder(self) -> Path:
         return self.folder / "c"
 
+    def has_format(self, name: str) -> bool:
+        """Was this format (tflite, onnx, c) exported?"""
+        return (self.folder / name).is_dir()
+
     @property
     def vectors(self) -> Path:
         return self.folder / "vectors.txt"

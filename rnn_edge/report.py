@@ -162,9 +162,9 @@ def _verdict_cells(row: Row) -> Sequence[str]:
 def _summary(verdict: Verdict) -> str:
     statuses = [row.status for row in verdict.rows if row.runtime != INTERPRETER]
     passed, failed, missing = (statuses.count(status) for status in (PASSED, FAILED, MISSING))
-    text = f"\n{passed} runtimes keep their contract"
-    text += f", [bold red]{failed} do not[/bold red]" if failed else ", none breaks it"
-    return text + (f", {missing} missing (not counted)." if missing else ".")
+    text = f"\n{passed} of {passed + failed} exact runtimes computed the same integers"
+    text += f", [bold red]{failed} did not[/bold red]" if failed else ""
+    return text + (f"; {missing} missing, not counted." if missing else ".")
 
 
 def show_runtimes(rows: Iterable[tuple[str, str, Found | Missing]]) -> None:
@@ -174,4 +174,4 @@ def show_runtimes(rows: Iterable[tuple[str, str, Found | Missing]]) -> None:
         state = found.version if isinstance(found, Found) else f"[yellow]missing:[/yellow] {found.how}"
         table.add_row(name, contract, state)
     console.print(table)
-    console.print("\nexact: every integer equals the interpreter's; within k: none differs by more than k.")
+    console.print("\nexact: every integer equals the interpreter's; within k: k is measured, see verify.")

@@ -102,8 +102,8 @@ def _streams(program: Program, rng: np.random.Generator) -> Iterator[Command]:
         yield Command("reset", 0)
         yield from (Command("step", 0, row[None]) for row in x[:10])
         yield Command("reset", 0)
-        yield Command("run", 0, x[:15])
-        yield Command("run", 0, x[15:])
+        yield Command("run", 0, x[:100])
+        yield Command("run", 0, x[100:])
 
 
 def _instances(program: Program, rng: np.random.Generator) -> Iterator[Command]:

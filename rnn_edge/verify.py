@@ -19,7 +19,7 @@ from .ir.check import check
 from .ir.program import Program, load
 from .outputs import decide, dequantize, snr_db
 from .paths import Artifacts
-from .runtimes import Found, Missing, Runtime, all_runtimes
+from .runtimes import Contract, Found, Missing, Runtime, all_runtimes
 from .script import interpret
 from .vectors import Command, Result, outputs_of, read_commands
 from .verdict import FAILED, INTERPRETER, MISSING, PASSED, REPORTED, Row, Verdict
@@ -86,9 +86,8 @@ def _define(program: Program, commands: Sequence[Command], stored: Sequence[Resu
     results = interpret(program, commands)
     rate = sum(command.steps for command in commands) / (time.perf_counter() - started)
     row = Row(INTERPRETER, f"v{program.semantics}", "defines", PASSED, steps_per_second=rate)
-    return compare(
-        row, 0, Exam(program, Artifacts(Path(), program.name), commands, stored or results), results
-    ), results
+    exam = Exam(program, Artifacts(Path(), program.name), commands, stored or results)
+    return compare(row, Contract.EXACT, exam, results), results
 
 
 def _examine(runtime: Runtime, exam: Exam) -> Row:
@@ -97,10 +96,12 @@ def _examine(runtime: Runtime, exam: Exam) -> Row:
     if isinstance(found, Missing):
         return replace(row, note=found.how)
     row = replace(row, version=found.version)
+    if not exam.artifacts.has_format(runtime.format):
+        return replace(row, note=f"not exported; rnn-edge export with --format {runtime.format}")
     try:
         played = runtime.play(exam.program, exam.artifacts, exam.commands)
         row = replace(row, note="; ".join(f"{name} {text}" for name, text in played.notes.items()))
-        row = compare(row, runtime.contract.within, exam, played.results)
+        row = compare(row, runtime.contract, exam, played.results)
         steps = sum(command.steps for command, _ in _answered(exam.commands, played.results))
         row = replace(row, steps_per_second=steps / played.seconds)
         if row.status == FAILED:
@@ -110,7 +111,7 @@ def _examine(runtime: Runtime, exam: Exam) -> Row:
     return row
 
 
-def compare(row: Row, within: int, exam: Exam, results: Sequence[Result]) -> Row:
+def compare(row: Row, contract: Contract, exam: Exam, results: Sequence[Result]) -> Row:
     """The row with its counts: how many integers were compared, differ, and by how much at most."""
     pairs = list(zip(results, exam.expected, strict=False))
     if not pairs or any(result.shape != wanted.shape for result, wanted in pairs):
@@ -118,12 +119,15 @@ def compare(row: Row, within: int, exam: Exam, results: Sequence[Result]) -> Row
     difference = np.abs(np.concatenate([result - wanted for result, wanted in pairs]))
     outputs = list(outputs_of_test_split(exam.program, exam.commands, results))
     labelled = [(label, y) for label, y in outputs if label >= 0]
+    largest = int(difference.max())
+    if contract is Contract.WITHIN:
+        row = replace(row, contract=f"within {largest}")
     return replace(
         row,
-        status=PASSED if difference.max() <= within else FAILED,
+        status=REPORTED if contract is Contract.WITHIN else FAILED if largest else PASSED,
         compared=len(difference),
         differing=int(np.count_nonzero(difference)),
-        largest=int(difference.max()),
+        largest=largest,
         accuracy=_accuracy(exam.program, labelled) if labelled else None,
     )
 

@@ -37,9 +37,8 @@ class CHost:
     level: str
     flags: tuple[str, ...]
 
-    @property
-    def contract(self) -> Contract:
-        return Contract()
+    contract = Contract.EXACT
+    format = "c"
 
     @property
     def name(self) -> str:

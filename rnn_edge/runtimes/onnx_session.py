@@ -66,4 +66,4 @@ def onnx_runtime(
 
         return trace
 
-    return PythonRuntime(name, Contract(), distribution, install, open_session, open_trace, step_limit)
+    return PythonRuntime(name, Contract.EXACT, "onnx", distribution, install, open_session, open_trace, step_limit)

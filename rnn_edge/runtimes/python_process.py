@@ -32,6 +32,7 @@ class PythonRuntime:
 
     name: str
     contract: Contract
+    format: str
     distribution: str
     install: str
     open_session: Callable[[Program, Artifacts], Session]

@@ -27,11 +27,12 @@ _KEPT_LENGTHS = 32
 
 
 class MicroSession:
-    """Runs the step file, and for each length of a sequence a file of that length, because it takes no other."""
+    """Runs the step file and the sequence file, the latter written anew for other lengths: it takes no other."""
 
     def __init__(self, program: Program, artifacts: Artifacts) -> None:
         self._program = program
         self._step = open_interpreter(read_model(artifacts.tflite_step), _AMPLE_ARENA)
+        self._exported = read_model(artifacts.tflite_sequence)
         self._sequences: dict[int, Any] = {}
         self.notes = {"arena": f"{arena_used(self._step)} bytes here, less where pointers are short"}
 
@@ -51,7 +52,9 @@ class MicroSession:
             widest = max(value.size for value in self._program.values.values())
             # A few copies of the inputs and the outputs of all steps, 4 bytes each at most.
             arena = _AMPLE_ARENA + 64 * steps * widest
-            self._sequences[steps] = open_interpreter(tflite.write_sequence(self._program, steps), arena)
+            as_exported = steps == tflite.DEFAULT_STEPS
+            content = self._exported if as_exported else tflite.write_sequence(self._program, steps)
+            self._sequences[steps] = open_interpreter(content, arena)
         return self._sequences[steps]
 
 
@@ -105,7 +108,8 @@ def _open_trace(program: Program, folder: Path) -> Callable[[IntArray, Sequence[
 RUNTIMES = [
     PythonRuntime(
         "tflite-micro",
-        Contract(),
+        Contract.EXACT,
+        "tflite",
         "tflite-micro",
         "pip install 'rnn-edge[runtimes]' on Linux",
         MicroSession,

@@ -20,10 +20,9 @@ from rnn_edge.paths import Artifacts
 from rnn_edge.runtimes import Contract, Found, Missing, Played
 from rnn_edge.script import script
 from rnn_edge.vectors import Command, Moment, play, read_commands, write_commands
-from rnn_edge.verdict import FAILED, MISSING, PASSED, Row, Verdict
+from rnn_edge.verdict import FAILED, MISSING, PASSED, REPORTED, Row, Verdict
 from tests.networks import NETWORKS, float_model, program, samples
 
-EXACTLY = Contract()
 THERE = Found("1.0")
 
 
@@ -32,7 +31,8 @@ class FakeRuntime:
     """An interpreter of a program that is a little wrong."""
 
     name: str = "fake"
-    contract: Contract = EXACTLY
+    contract: Contract = Contract.EXACT
+    format: str = "c"
     fault: str | None = None  # the value that is one unit too large at index 2
     found: Found | Missing = THERE
 
@@ -74,6 +74,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
     files = Artifacts(tmp_path_factory.mktemp("net"), "net")
     x, lengths = samples(model, 10)
     commands = script(made, from_float(made, x), lengths, np.arange(10) % 4)[:-2]
+    files.c_folder.mkdir()
     save(made, files.program_json, files.program_npz)
     files.vectors.write_text(write_commands(made, commands, play(InterpreterSession(made), made, commands)))
     return files
@@ -106,10 +107,19 @@ def test_one_unit_anywhere_is_found_and_named(monkeypatch: pytest.MonkeyPatch, e
     assert "should be" in row.note
 
 
-def test_a_bound_is_kept_or_broken(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
-    wide, narrow = (FakeRuntime(contract=Contract(within), fault="h0_next") for within in (5000, 1))
-    assert run(monkeypatch, exported, wide).passed
-    assert not run(monkeypatch, exported, narrow).passed
+def test_a_runtime_that_is_not_exact_is_reported(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
+    verdict = run(monkeypatch, exported, FakeRuntime(contract=Contract.WITHIN, fault="h0_next"))
+    row = verdict.rows[1]
+    assert row.status == REPORTED
+    assert row.contract == f"within {row.largest}"
+    assert row.largest > 0
+    assert not verdict.passed  # nothing exact was compared
+
+
+def test_a_format_that_was_not_exported_is_missing(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
+    row = run(monkeypatch, exported, FakeRuntime(format="onnx")).rows[1]
+    assert row.status == MISSING
+    assert "--format onnx" in row.note
 
 
 def test_a_crash_is_a_failure(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
@@ -138,6 +148,7 @@ def test_an_unknown_runtime_is_refused(exported: Artifacts) -> None:
 def test_vectors_of_another_program_fail(monkeypatch: pytest.MonkeyPatch, exported: Artifacts, tmp_path: Path) -> None:
     other = program(NETWORKS[0], seed=5)
     files = Artifacts(tmp_path, "net")
+    files.c_folder.mkdir()
     save(other, files.program_json, files.program_npz)
     files.vectors.write_bytes(exported.vectors.read_bytes())
     verdict = run(monkeypatch, files, FakeRuntime())

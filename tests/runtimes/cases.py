@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from rnn_edge.backends import onnx_model, tflite
@@ -25,6 +26,7 @@ from rnn_edge.runtimes.python_process import PythonRuntime
 from rnn_edge.script import limits, random_inputs
 from rnn_edge.vectors import Command, Result, play, write_commands
 from tests import networks
+from tests.documented_cell import documented_cell
 from tests.random_programs import random_program
 
 RUNTIMES = [runtime for runtime in all_runtimes().values() if isinstance(runtime, PythonRuntime)]
@@ -59,6 +61,9 @@ def exact_cases() -> tuple[Case, ...]:
         program = networks.program(networks.NETWORKS[0])
         x = replace(program.values["x"], zero_point=zero_point)
         made.append((f"zero-point{zero_point}", replace(program, values={**program.values, "x": x})))
+    with pytest.MonkeyPatch.context() as patch:
+        network = networks.Network((documented_cell(patch).name,), (7,))
+        made.extend((f"documented-{scheme}", networks.program(network, scheme)) for scheme in SCHEMES)
     made.extend((f"random{seed}", random_program(seed)) for seed in range(40))
     return tuple(Case(name, program, tuple(_commands(program))) for name, program in made)
 

@@ -10,15 +10,23 @@ import pytest
 
 from rnn_edge.errors import UserError
 from rnn_edge.ir.interpret import Interpreter
-from rnn_edge.runtimes import Missing
+from rnn_edge.runtimes import Contract, Missing
 from rnn_edge.runtimes.feeds import typed_input, typed_sequence
 from rnn_edge.runtimes.python_process import PythonRuntime
 from rnn_edge.script import random_inputs
 from tests import networks
 from tests.runtimes.cases import RUNTIMES, exact_cases, flat, golden_case, results_of, run_cases, single_steps, within
 
-EXACT = [runtime for runtime in RUNTIMES if runtime.contract.within == 0]
-CLOSE = [runtime for runtime in RUNTIMES if runtime.contract.within > 0]
+EXACT = [runtime for runtime in RUNTIMES if runtime.contract is Contract.EXACT]
+CLOSE = [runtime for runtime in RUNTIMES if runtime.contract is Contract.WITHIN]
+
+
+ONE_STEP = 4096
+"""What one step from equal states may differ by with the default kernels of TensorFlow Lite.
+
+Their int16 sigmoid and tanh differ by up to 11. Over 1,000 random steps of every network, in both schemes, calm and
+saturated, one step differed by up to 1,672 behind two layers (one layer: 17 in the states, 354 in the outputs).
+"""
 
 
 def installed(runtime: PythonRuntime) -> None:
@@ -55,7 +63,7 @@ def test_close_from_step_to_step(runtime: PythonRuntime, tmp_path: Path) -> None
         assert answer.shape == expected.shape, case.name
         largest = max(largest, int(np.abs(answer - expected).max()))
     print(f"{runtime.name}: largest difference {largest}")
-    assert 0 < largest <= runtime.contract.within
+    assert 0 < largest <= ONE_STEP
 
 
 @pytest.mark.parametrize("runtime", EXACT, ids=lambda runtime: runtime.name)
