@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,19 @@ def test_export_of_a_keras_file(tmp_path: Path, calibration: Path) -> None:
         *("onnx/model_float_step.onnx", "onnx/model_float_sequence.onnx"),
         *("c/model_float.c", "c/model_float.h", "c/rnn_kernels.c", "c/rnn_kernels.h"),
     }
+
+
+def test_export_needs_no_tensorflow(tmp_path: Path, calibration: Path) -> None:
+    code = f"""
+import sys
+from click.testing import CliRunner
+from rnn_edge.cli import main
+done = CliRunner().invoke(main, ["export", {str(VOWELS)!r}, "--calibration", {str(calibration)!r}, "--out", "out"])
+assert done.exit_code == 0, done.output
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras", "onnxruntime", "ai_edge_litert"} & set(done.stdout.split())
 
 
 def test_export_twice_gives_the_same_bytes(tmp_path: Path, calibration: Path) -> None:

@@ -1,4 +1,4 @@
-"""LiteRT and onnxruntime beside the interpreter, on many small programs: python -m tests.runtimes.in_process.
+"""LiteRT, onnxruntime and C beside the interpreter, on many small programs: python -m tests.runtimes.in_process.
 
 A process of its own, because LiteRT and TensorFlow cannot be trusted in one.
 """
@@ -12,14 +12,19 @@ import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from rnn_edge.backends import c
 from rnn_edge.errors import UserError
+from rnn_edge.files import write_atomically
 from rnn_edge.ir.interpret import Interpreter, InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.paths import Artifacts
 from rnn_edge.runtimes import litert, onnxruntime
+from rnn_edge.runtimes.c_host import CHost
+from rnn_edge.vectors import Command
 from tests.runtimes.cases import write_files
 from tests.runtimes.odd_programs import Shape, all_inputs_program, odd_program
 
+COMPILED = CHost("gcc", "O1", ("-O1",))
 RUNTIMES = [litert.RUNTIMES[0], *onnxruntime.RUNTIMES]
 
 SHAPES = st.builds(
@@ -62,6 +67,13 @@ def programs_agree(shape: Shape) -> None:
             for got, wanted in ((session.step(x[0], states), wanted_step), (session.run(x, states), wanted_run)):
                 assert np.array_equal(got[0], wanted[0]), (runtime.name, "y")
                 assert np.array_equal(got[1], wanted[1]), (runtime.name, "states")
+        for name, text in c.write(program).items():
+            write_atomically(files.c_folder / name, text.encode())
+        start = Command("load", 0, None, tuple(states))
+        script = [start, Command("step", 0, x[:1]), start, Command("run", 0, x)]
+        answers = COMPILED.play(program, files, script).results
+        for answer, (y, following) in zip(answers, (wanted_step, wanted_run), strict=True):
+            assert np.array_equal(answer, np.concatenate([y.ravel(), *following])), COMPILED.name
 
 
 def every_input_agrees(program: Program) -> None:
