@@ -19,10 +19,12 @@ layers = keras.layers
 @pytest.fixture(autouse=True)
 def _double_precision() -> Iterator[None]:
     """Keras in float64, so that what is left is a difference of equations and not of rounding."""
-    before = keras.config.floatx()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 def numeric(*stack: Any) -> Any:
