@@ -11,27 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..names import C_WORDS, STANDARD_HEADERS
 
 WIDTH = 100
 
-_C_WORDS = """
-auto break case char const continue default do double else enum extern float for goto if inline int long register
-restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm linux unix
-"""
-_CPP_WORDS = """
-alignas alignof and and_eq bitand bitor bool catch char8_t class co_await co_return co_yield compl concept const_cast
-consteval constexpr constinit decltype delete dynamic_cast explicit export false friend mutable namespace new noexcept
-not not_eq nullptr operator or or_eq private protected public reinterpret_cast requires static_assert static_cast
-template this thread_local throw true try typeid typename typeof typeof_unqual using virtual xor xor_eq
-"""
 _LOCALS = "state x y token scratch steps"  # of the generated functions
-_WORDS = "|".join(f"{_C_WORDS} {_CPP_WORDS} {_LOCALS}".split())
+_WORDS = "|".join([*C_WORDS, *_LOCALS.split()])
 _RESERVED = re.compile(rf"({_WORDS}|[A-Z][A-Z0-9_]*|\w+_t|(mem|str|wcs|rnn_)\w*)_*")
-
-_STANDARD_HEADERS = """
-assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic stdbool
-stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar wctype
-"""
 
 _LONGEST_LITERAL = 4095  # that C99 promises to take
 
@@ -48,7 +34,7 @@ def identifier(name: str, model: str) -> str:
 
 def check_model_name(name: str) -> None:
     """UserError where the files or functions of a model of this name would hide others."""
-    if name.lower() in _STANDARD_HEADERS.split():
+    if name.lower() in STANDARD_HEADERS:
         raise UserError(f"A model named {name!r} would write {name}.h, which hides a standard header; rename it.")
     if name.lower() == "rnn" or name.lower().startswith("rnn_"):
         raise UserError(f"A model named {name!r} would collide with the kernels, which start with rnn_; rename it.")

@@ -20,6 +20,7 @@ from rnn_edge.names import check_classes, identifier
         ("../../etc/passwd", "etc_passwd"),
         ("3d", "model_3d"),
         ("float", "model_float"),
+        ("Time", "model_Time"),
         ("rnn_kernels", "model_rnn_kernels"),
         ("a b  c", "a_b_c"),
         ("*/ int x; /*", "int_x"),
