@@ -16,8 +16,9 @@ from .keras_archive import StoredLayer, read
 
 _EPSILON = 1e-7  # smallest deviation that Keras divides by
 
-# Options of every recurrent layer that a step on a device cannot have, with the one value that is accepted.
-_RECURRENT_OPTIONS = {"go_backwards": False, "stateful": False, "return_state": False}
+# Options of every recurrent layer that a step on a device cannot have, with the one value that is accepted. A device
+# always keeps its state, so that `stateful` makes no difference.
+_RECURRENT_OPTIONS = {"go_backwards": False, "return_state": False}
 
 
 @dataclass

@@ -94,7 +94,6 @@ NAN = np.full((3, 6), np.nan)
     ("edit", "sentence"),
     [
         (change(1, go_backwards=True), r"'gru' \(GRU\) has go_backwards=True: only go_backwards=False"),
-        (change(1, stateful=True), "has stateful=True"),
         (change(1, return_state=True), "has return_state=True"),
         (change(1, activation="relu"), "has activation='relu': train it again with activation='tanh'"),
         (change(1, recurrent_activation="hard_sigmoid"), "has recurrent_activation='hard_sigmoid'"),

@@ -62,6 +62,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     ),
     "two dense": lambda: numeric(layers.GRU(6), layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")),
     "activation layer": lambda: numeric(layers.GRU(6), layers.Dense(3), layers.Activation("softmax")),
+    "stateful": lambda: keras.Sequential(
+        [layers.Input(batch_shape=(4, None, 5)), layers.GRU(6, stateful=True), layers.Dense(3)]
+    ),
     "no dense": lambda: numeric(layers.GRU(6)),
     "embedding": lambda: tokens(layers.Embedding(20, 4), layers.LSTM(6), layers.Dense(3)),
     "embedding every step": lambda: tokens(
