@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -17,11 +17,13 @@ OUT = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build"), show_default=True,
     help="Folder that holds one folder a model.",
 )  # fmt: skip
+BOARD = click.option("--board", required=True, help="Name of a board (see `rnn-edge boards`), or path of a board file.")
+PORT = click.option("--port", help="Serial port of the board [default: found by its USB id].")
 
 
-def _following(command: str, model: str, out: Path) -> str:
+def _following(command: str, model: str, out: Path, *options: str) -> str:
     """The command to type next."""
-    words = ["rnn-edge", command, model, *([] if out == Path("build") else ["--out", str(out)])]
+    words = ["rnn-edge", command, model, *options, *([] if out == Path("build") else ["--out", str(out)])]
     return shlex.join(words)
 
 
@@ -99,18 +101,37 @@ def export(model: str, scheme: str, formats: tuple[str, ...], calibration: Path 
 @main.command()
 @click.argument("model")
 @click.option("--runtime", "runtimes", multiple=True, help="Only this runtime (repeatable) [default: all].")
+@click.option("--board", "boards", multiple=True, help="This board (repeatable), and no others unless they are named.")
+@click.option("--all-emulated", is_flag=True, help="All emulated boards on which the model fits.")
 @click.option("--vectors", type=click.Path(dir_okay=False, path_type=Path), help="Play this script of vectors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@PORT
 @OUT
-def verify(model: str, runtimes: tuple[str, ...], vectors: Path | None, as_json: bool, out: Path) -> None:
-    """Play the same vectors through every runtime and compare every integer; exit code 1 where one differs."""
+def verify(
+    model: str,
+    runtimes: tuple[str, ...],
+    boards: tuple[str, ...],
+    all_emulated: bool,
+    vectors: Path | None,
+    as_json: bool,
+    port: str | None,
+    out: Path,
+) -> None:
+    """Play the same vectors through every runtime and compare every integer; exit code 1 where one differs.
+
+    With --board or --all-emulated: through the firmware and the link of boards. Emulated ones are flashed for it, real
+    ones have to be flashed before.
+    """
     from . import catalogue, progress, report
+    from .board_runtime import board_runtimes
     from .source import artifacts_of
     from .verify import verify as run
 
     files = artifacts_of(model, out)
-    with progress.verification(1 + (len(runtimes) or len(catalogue.runtimes()))) as show:
-        verdict = run(files, runtimes, vectors, show)
+    on_boards = board_runtimes(boards, all_emulated, port)
+    count = len(on_boards) + (len(runtimes) if runtimes or on_boards else len(catalogue.runtimes()))
+    with progress.verification(1 + count) as show:
+        verdict = run(files, runtimes, vectors, show, on_boards)
     if as_json:
         click.echo(verdict.to_json(), nl=False)
     else:
@@ -129,3 +150,95 @@ def runtimes(as_json: bool) -> None:
         click.echo(catalogue.runtimes_json(rows))
     else:
         report.show_runtimes(rows)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def boards(as_json: bool) -> None:
+    """List the boards: ready, or what is missing.
+
+    With core, memory and the tool that flashes each.
+    """
+    from . import report_boards
+    from .readiness import all_readiness
+
+    rows = all_readiness()
+    if as_json:
+        click.echo(report_boards.boards_json(rows))
+    else:
+        report_boards.show_boards(rows)
+
+
+@main.command()
+@click.argument("model")
+@BOARD
+@OUT
+def build(model: str, board: str, out: Path) -> None:
+    """Build the firmware of MODEL for a board.
+
+    Prints flash and RAM by group against what the board has, and refuses what does not fit.
+    """
+    from . import report_boards
+    from .board import load
+    from .device import build_for
+    from .source import artifacts_of
+
+    files, chosen = artifacts_of(model, out), load(board)
+    program, firmware = build_for(files, chosen)
+    report_boards.show_firmware(program, firmware, chosen, _following("flash", model, out, "--board", board))
+
+
+@main.command()
+@click.argument("model")
+@BOARD
+@click.option("--tool", help="Flash tool [default: the first of the board's tools that is installed].")
+@PORT
+@click.option("--via", help="GDB server, serial number of a probe, or drive that the tool writes through.")
+@click.option("--dry-run", is_flag=True, help="Build and show the commands, run none of them.")
+@OUT
+def flash(
+    model: str, board: str, tool: str | None, port: str | None, via: str | None, dry_run: bool, out: Path
+) -> None:
+    """Flash the firmware of MODEL and see it answer.
+
+    Builds it, writes it, reads it back, and asks the board for the hash of the program that it runs.
+    """
+    from . import report_boards
+    from .board import load
+    from .device import Way, build_for, commands, flashed, keep
+    from .source import artifacts_of
+
+    files, chosen, way = artifacts_of(model, out), load(board), Way(tool, port, via)
+    program, firmware = build_for(files, chosen)
+    if dry_run:
+        click.echo("\n".join(commands(firmware.image, chosen, way)))
+        return
+    started = time.perf_counter()
+    with flashed(firmware.image, program.hash, chosen, way, report_boards.show_command) as device:
+        seconds = time.perf_counter() - started
+        if chosen.emulated:
+            keep(firmware.image, chosen, out)
+        report_boards.show_device(device, seconds, _following("verify", model, out, "--board", board))
+
+
+@main.command()
+@BOARD
+@PORT
+@click.option("--input", "source", type=click.File(), default="-", help="File of steps [default: standard input].")
+@OUT
+def monitor(board: str, port: str | None, source: TextIO, out: Path) -> None:
+    """Feed a flashed board live and see its answers.
+
+    A step is a line of physical values (or a token), separated by blanks or commas; an empty line begins a new
+    sequence. Shown are outputs or class, and core cycles.
+    """
+    from . import report_boards
+    from .board import load
+    from .device import connected, program_on
+    from .monitor import monitor as run
+
+    with connected(load(board), port, out) as device:
+        program = program_on(device, out)
+        report_boards.show_monitor(device, program)
+        for seen in run(device.link, program, source):
+            report_boards.show_seen(program, seen)

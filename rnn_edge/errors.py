@@ -19,6 +19,10 @@ class ProgramError(UserError):
     """A quantized program breaks a rule of the integer arithmetic, or its file is damaged."""
 
 
+class FitError(UserError):
+    """A model needs more memory than a board has: the sentence has the numbers."""
+
+
 class MismatchError(RnnEdgeError):
     """A runtime computed other bytes than the interpreter."""
 
@@ -27,5 +31,11 @@ class MismatchError(RnnEdgeError):
 
 class MissingError(RnnEdgeError):
     """A tool, package or device is not there: the sentence names the command that gets it."""
+
+    exit_code = 3
+
+
+class LinkError(RnnEdgeError):
+    """A board gives no answer, or refuses what it was asked."""
 
     exit_code = 3

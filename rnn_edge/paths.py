@@ -16,6 +16,7 @@ def _bundled(folder: str) -> Path:
 
 MODELS = _bundled("models")
 FIRMWARE = _bundled("firmware")
+BOARDS = _bundled("boards")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Artifacts:
     @property
     def c_folder(self) -> Path:
         return self.folder / "c"
+
+    def board(self, name: str) -> Path:
+        """Folder of the firmware for a board."""
+        return self.folder / "boards" / name
 
     def has_format(self, name: str) -> bool:
         """Was this format (tflite, onnx, c) exported?"""

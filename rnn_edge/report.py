@@ -21,7 +21,7 @@ console = Console(highlight=False)
 _STYLES = {PASSED: "green", FAILED: "bold red", MISSING: "yellow"}
 
 
-def _table(*columns: str, left: int = 1, gap: int = 2) -> Table:
+def plain_table(*columns: str, left: int = 1, gap: int = 2) -> Table:
     """A plain table whose first `left` columns are text and the rest numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for index, column in enumerate(columns):
@@ -44,7 +44,7 @@ def _count(number: float | None) -> str:
 
 def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
     """Name, task, layers and metrics of each model."""
-    table = _table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2)
+    table = plain_table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2)
     tasks = []
     for name, task, layers, metrics in rows:
         tasks.append((name, task))
@@ -67,7 +67,7 @@ def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
 
 def show_training(metrics: Metrics, files: Artifacts, following: str) -> None:
     """What a training measured, and the command that follows."""
-    table = _table("test split", "accuracy")
+    table = plain_table("test split", "accuracy")
     for seed, accuracy in zip(metrics.seeds, metrics.float_accuracy, strict=True):
         table.add_row(f"float, seed {seed}", percent(accuracy))
     if len(metrics.seeds) > 1:
@@ -84,7 +84,7 @@ def show_training(metrics: Metrics, files: Artifacts, following: str) -> None:
 
 def show_quality(quality: Quality) -> None:
     """How close the program is to the float network."""
-    table = _table("quality on the test split", "")
+    table = plain_table("quality on the test split", "")
     if quality.accuracy is not None and quality.float_accuracy is not None:
         table.add_row("accuracy, float", percent(quality.float_accuracy))
         change = 100 * (quality.accuracy - quality.float_accuracy)
@@ -110,7 +110,7 @@ def show_export(exported: Exported, folder: Path, seconds: float, following: str
             f"[yellow]{layer} remembers more than some 300 steps; an int16 state may not follow beyond 1,000.[/yellow]"
         )
     console.print()
-    table = _table("file", "bytes")
+    table = plain_table("file", "bytes")
     for name, size in exported.sizes.items():
         table.add_row(name, f"{size:,}")
     console.print(table)
@@ -120,7 +120,9 @@ def show_export(exported: Exported, folder: Path, seconds: float, following: str
 def show_verdict(verdict: Verdict) -> None:
     """One line a runtime, then what was noted."""
     console.print(f"[bold]{verdict.model}[/bold], scheme {verdict.scheme}, program {verdict.program[:12]}\n")
-    table = _table("runtime", "version", "contract", "values", "differ", "max", "accuracy", "steps/s", left=3, gap=1)
+    table = plain_table(
+        "runtime", "version", "contract", "values", "differ", "max", "accuracy", "steps/s", left=3, gap=1
+    )
     for row in verdict.rows:
         table.add_row(*_verdict_cells(row), style="" if row.status != MISSING else "dim")
     console.print(table)
@@ -169,7 +171,7 @@ def _summary(verdict: Verdict) -> str:
 
 def show_runtimes(rows: Iterable[tuple[str, str, Found | Missing]]) -> None:
     """Name, contract and state of every runtime."""
-    table = _table("runtime", "contract", "version, or how to get it", left=3)
+    table = plain_table("runtime", "contract", "version, or how to get it", left=3)
     for name, contract, found in rows:
         state = found.version if isinstance(found, Found) else f"[yellow]missing:[/yellow] {found.how}"
         table.add_row(name, contract, state)

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import keras_float
 from .diagnose import diagnose
-from .errors import MissingError, RnnEdgeError, UserError
+from .errors import FitError, MissingError, RnnEdgeError, UserError
 from .files import write_atomically
 from .ir.arithmetic import IntArray
 from .ir.check import check
@@ -43,13 +43,14 @@ def verify(
     only: Sequence[str] = (),
     vectors: Path | None = None,
     progress: Callable[[Row], None] = lambda row: None,
+    boards: Sequence[Runtime] = (),
 ) -> Verdict:
-    """Play `vectors` (by default those of the export) in every runtime, or in those named in `only`.
+    """Play `vectors` (by default those of the export) in every runtime, or in `boards` and those named in `only`.
 
-    `progress` is given each row as it is done. Writes `verdict.json`. A runtime that is missing makes a row of its own,
-    never a passed one, and a MissingError where it was asked for by name.
+    `progress` is given each row as it is done. Writes `verdict.json`. A runtime that is missing, or a board that is too
+    small, makes a row of its own, never a passed one; a missing one that was asked for by name is a MissingError.
     """
-    runtimes = _choose(only)
+    runtimes = [*boards, *(_choose(only) if only or not boards else ())]
     program = check(load(artifacts.program_json, artifacts.program_npz))
     commands, stored = read_commands(program, vectors or artifacts.vectors)
     definition, expected = _define(program, commands, stored)
@@ -58,7 +59,7 @@ def verify(
     exam = Exam(program, artifacts, commands, expected)
     with ThreadPoolExecutor(JOBS) as pool:
         jobs = [pool.submit(_examine, runtime, exam) for runtime in runtimes]
-        if not only or keras_float.NAME in only:
+        if keras_float.NAME in only or not (only or boards):
             jobs.append(pool.submit(_report_float, exam))
         for job in jobs:
             rows.append(job.result())
@@ -106,6 +107,8 @@ def _examine(runtime: Runtime, exam: Exam) -> Row:
         row = replace(row, steps_per_second=steps / played.seconds)
         if row.status == FAILED:
             row = replace(row, note=diagnose(runtime, exam.program, exam.commands, played.results, exam.expected))
+    except FitError as error:
+        return replace(row, status=MISSING, note=str(error))
     except RnnEdgeError as error:
         return replace(row, status=FAILED, note=str(error).removeprefix(f"{runtime.name} "))
     return row

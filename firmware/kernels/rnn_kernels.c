@@ -1,7 +1,5 @@
 #include "rnn_kernels.h"
 
-#include <string.h>
-
 /* `>>` of a negative integer is implementation-defined in C99. Every kernel here needs the
  * arithmetic shift (floor); a compiler that does otherwise stops at these lines. */
 typedef char rnn_shift_of_32_bits_is_arithmetic[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
@@ -28,9 +26,9 @@ static int16_t requantize(int32_t acc, int16_t r, uint8_t t)
 }
 
 /* sum(|W| * 2^7) + |b| < 2^31 for each row: every partial sum of acc fits, in any order. */
-void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const rnn_linear *w)
+void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const RNN_FLASH rnn_linear *w)
 {
-    const int8_t *row = w->weight;
+    const RNN_FLASH int8_t *row = w->weight;
     for (int32_t i = 0; i < w->rows; i++) {
         int32_t acc = w->bias[i];
         for (int32_t j = 0; j < w->cols; j++)
@@ -41,9 +39,9 @@ void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const rnn_linear *w)
 }
 
 /* sum(|W| * 2^15) + |b| < 2^31 for each row: every partial sum of acc fits, in any order. */
-void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const rnn_linear *w)
+void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w)
 {
-    const int8_t *row = w->weight;
+    const RNN_FLASH int8_t *row = w->weight;
     for (int32_t i = 0; i < w->rows; i++) {
         int32_t acc = w->bias[i];
         for (int32_t j = 0; j < w->cols; j++)
@@ -53,9 +51,11 @@ void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const rnn_linear *w)
     }
 }
 
-void rnn_gather_s8(int8_t *y, const int8_t *table, int32_t token, int32_t n)
+void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n)
 {
-    memcpy(y, table + (size_t)token * (size_t)n, (size_t)n);
+    const RNN_FLASH int8_t *row = table + token * n; /* a program has less than 2^26 bytes */
+    for (int32_t i = 0; i < n; i++)                  /* memcpy cannot read the flash of an AVR */
+        y[i] = row[i];
 }
 
 /* ---- Element by element --------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ void rnn_relu_s16(int16_t *y, const int16_t *x, int32_t n)
 
 /* Sigmoid at i / 24 in units of 2^-16, moved by half of the error that linear interpolation makes
  * in the middle of each interval. It never falls. */
-static const uint16_t SIGMOID[256] = {
+static const RNN_FLASH uint16_t SIGMOID[256] = {
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
     41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
     48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
@@ -171,7 +171,7 @@ void rnn_tanh_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n)
 /* ---- Softmax, argmax ------------------------------------------------------------------------ */
 
 /* 2^(-i / 32) in units of 2^-15. It always falls. */
-static const uint16_t EXP2[33] = {
+static const RNN_FLASH uint16_t EXP2[33] = {
     32768, 32066, 31379, 30706, 30048, 29405, 28774, 28158, 27554, 26964, 26386,
     25821, 25268, 24726, 24196, 23678, 23170, 22674, 22188, 21713, 21247, 20792,
     20347, 19911, 19484, 19066, 18658, 18258, 17867, 17484, 17109, 16743, 16384,
@@ -240,7 +240,8 @@ int32_t rnn_argmax_s8(const int8_t *x, int32_t n)
 /* ---- Input ---------------------------------------------------------------------------------- */
 
 /* -2^15 <= low < high < 2^15: the conversion to int32_t fits, and `rest` is exact. */
-static int32_t quantize_f32(float x, const rnn_float_channel *channel, int32_t low, int32_t high)
+static int32_t quantize_f32(float x, const RNN_FLASH rnn_float_channel *channel, int32_t low,
+                            int32_t high)
 {
     /* volatile: a compiler that fuses product and sum rounds once and may reach another integer. */
     volatile float product = x * channel->gain;
@@ -254,25 +255,28 @@ static int32_t quantize_f32(float x, const rnn_float_channel *channel, int32_t l
     return rest >= 0.5f ? whole + 1 : rest < -0.5f ? whole - 1 : whole;
 }
 
-void rnn_quantize_f32_s8(int8_t *q, const float *x, const rnn_float_channel *channel, int32_t n)
+void rnn_quantize_f32_s8(int8_t *q, const float *x, const RNN_FLASH rnn_float_channel *channel,
+                         int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
         q[i] = (int8_t)quantize_f32(x[i], &channel[i], INT8_MIN, INT8_MAX);
 }
 
-void rnn_quantize_f32_s16(int16_t *q, const float *x, const rnn_float_channel *channel, int32_t n)
+void rnn_quantize_f32_s16(int16_t *q, const float *x, const RNN_FLASH rnn_float_channel *channel,
+                          int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
         q[i] = (int16_t)quantize_f32(x[i], &channel[i], INT16_MIN, INT16_MAX);
 }
 
 /* |raw * gain| < 2^46 and |offset| < 2^61: their sum is below 2^62. */
-static int64_t quantize_raw(int16_t raw, const rnn_raw_channel *channel)
+static int64_t quantize_raw(int16_t raw, const RNN_FLASH rnn_raw_channel *channel)
 {
     return ((int64_t)raw * channel->gain + channel->offset) >> channel->shift;
 }
 
-void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const rnn_raw_channel *channel, int32_t n)
+void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const RNN_FLASH rnn_raw_channel *channel,
+                         int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         const int64_t v = quantize_raw(raw[i], &channel[i]);
@@ -280,10 +284,36 @@ void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const rnn_raw_channel *c
     }
 }
 
-void rnn_quantize_s16_s16(int16_t *q, const int16_t *raw, const rnn_raw_channel *channel, int32_t n)
+void rnn_quantize_s16_s16(int16_t *q, const int16_t *raw, const RNN_FLASH rnn_raw_channel *channel,
+                          int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         const int64_t v = quantize_raw(raw[i], &channel[i]);
         q[i] = (int16_t)(v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v);
     }
+}
+
+/* ---- CRC ------------------------------------------------------------------------------------ */
+
+/* The register after four bits i, from zero: polynomial 0xEDB88320, lowest bit first. */
+static const RNN_FLASH uint32_t CRC32[16] = {
+    0x00000000, 0x1DB71064, 0x3B6E20C8, 0x26D930AC, 0x76DC4190, 0x6B6B51F4, 0x4DB26158, 0x5005713C,
+    0xEDB88320, 0xF00F9344, 0xD6D6A3E8, 0xCB61B38C, 0x9B64C2B0, 0x86D3D2D4, 0xA00AE278, 0xBDBDF21C,
+};
+
+uint32_t rnn_crc32_register(uint32_t reg, uint8_t byte)
+{
+    reg ^= byte;
+    reg = reg >> 4 ^ CRC32[reg & 15];
+    return reg >> 4 ^ CRC32[reg & 15];
+}
+
+/* volatile: what is in memory counts, not what a compiler that sees the tables knows of them. */
+uint32_t rnn_crc32(uint32_t crc, const RNN_FLASH void *data, uint32_t n)
+{
+    const volatile RNN_FLASH uint8_t *byte = data;
+    uint32_t reg = ~crc;
+    for (; n > 0; n--)
+        reg = rnn_crc32_register(reg, *byte++);
+    return ~reg;
 }

@@ -13,6 +13,14 @@
 
 #include <stdint.h>
 
+/* Constant tables lie in flash. That of an AVR has addresses of its own, which __flash says in C;
+ * C++ has no word for it, so that tables have to be defined in C. */
+#if defined(__AVR__) && defined(__FLASH)
+#define RNN_FLASH __flash
+#else
+#define RNN_FLASH
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -22,10 +30,10 @@ extern "C" {
 typedef struct {
     int32_t rows;
     int32_t cols;
-    const int8_t *weight;      /* W, row after row, each -127 to 127 */
-    const int32_t *bias;       /* b */
-    const int16_t *multiplier; /* r, 2^14 to 2^15 - 1 */
-    const uint8_t *shift;      /* t, 1 to 46 */
+    const RNN_FLASH int8_t *weight;      /* W, row after row, each -127 to 127 */
+    const RNN_FLASH int32_t *bias;       /* b */
+    const RNN_FLASH int16_t *multiplier; /* r, 2^14 to 2^15 - 1 */
+    const RNN_FLASH uint8_t *shift;      /* t, 1 to 46 */
 } rnn_linear;
 
 /* One input channel: q = round(x * gain + offset). */
@@ -42,11 +50,11 @@ typedef struct {
 } rnn_raw_channel;
 
 /* y = requantize(W x + b). sum(|W| * |x|) + |b| < 2^31 for every row and every possible x. */
-void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const rnn_linear *w);
-void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const rnn_linear *w);
+void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const RNN_FLASH rnn_linear *w);
+void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w);
 
 /* y = table[token], rows of n. 0 <= token < rows of the table. */
-void rnn_gather_s8(int8_t *y, const int8_t *table, int32_t token, int32_t n);
+void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 
 /* y = sat16(a + b), y = sat16(a - b) */
 void rnn_add_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n);
@@ -77,13 +85,22 @@ int32_t rnn_argmax_s8(const int8_t *x, int32_t n);
 
 /* Physical values to input integers: round(x * gain + offset), half up, clipped; the product is
  * rounded to float before the sum. NaN becomes the lowest integer. */
-void rnn_quantize_f32_s8(int8_t *q, const float *x, const rnn_float_channel *channel, int32_t n);
-void rnn_quantize_f32_s16(int16_t *q, const float *x, const rnn_float_channel *channel, int32_t n);
+void rnn_quantize_f32_s8(int8_t *q, const float *x, const RNN_FLASH rnn_float_channel *channel,
+                         int32_t n);
+void rnn_quantize_f32_s16(int16_t *q, const float *x, const RNN_FLASH rnn_float_channel *channel,
+                          int32_t n);
 
 /* Raw sensor counts to input integers, without float: (raw * gain + offset) >> shift, clipped. */
-void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const rnn_raw_channel *channel, int32_t n);
-void rnn_quantize_s16_s16(int16_t *q, const int16_t *raw, const rnn_raw_channel *channel,
+void rnn_quantize_s16_s8(int8_t *q, const int16_t *raw, const RNN_FLASH rnn_raw_channel *channel,
+                         int32_t n);
+void rnn_quantize_s16_s16(int16_t *q, const int16_t *raw, const RNN_FLASH rnn_raw_channel *channel,
                           int32_t n);
+
+/* CRC-32 (IEEE 802.3, as in zlib): start with crc 0, or with that of the bytes before. */
+uint32_t rnn_crc32(uint32_t crc, const RNN_FLASH void *data, uint32_t n);
+
+/* One byte further, for bytes that are not in flash; the register is the CRC, all bits turned. */
+uint32_t rnn_crc32_register(uint32_t reg, uint8_t byte);
 
 #ifdef __cplusplus
 }

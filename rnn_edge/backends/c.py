@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 
 from .. import __version__
 from ..ir import arithmetic
+from ..ir.arithmetic import IntArray
+from ..ir.interpret import Interpreter
 from ..ir.ops import op_requantization
 from ..ir.plan import check_plan, make_plan
 from ..ir.program import Op, Program
@@ -32,17 +36,37 @@ def write(program: Program, trace: bool = False) -> dict[str, str]:
     check_model_name(program.name)
     facts = _facts(program)
     plan = check_plan(program, make_plan(program))
+    tables = [one for op in program.ops for one in _tables(program, op)]
     body, head = (function_body(program, part, trace) for part in (plan.body, plan.head))
+    defines, data = _defines(program, tables, 2 * plan.scratch), _data(program, tables)
     files = {
-        f"{program.name}.h": _render("model.h.j2", defines=_defines(program, 2 * plan.scratch), **facts),
-        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **_data(program), **facts),
+        f"{program.name}.h": _render("model.h.j2", defines=defines, **facts),
+        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **data, **facts),
     }
     return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
 
 
 def binding(program: Program) -> str:
-    """`model_binding.h`: what firmware/harness needs to know about the model it drives."""
-    return _render("model_binding.h.j2", **_facts(program))
+    """`model_binding.h`: what firmware/harness and firmware/device need to know about the model they drive."""
+    hash_bytes = [f"0x{byte:02x}" for byte in bytes.fromhex(program.hash)]
+    return _render("model_binding.h.j2", hash_bytes=hash_bytes, **_facts(program))
+
+
+def self_test(program: Program, x: IntArray) -> str:
+    """`model_self_test.h`: inputs `[steps, inputs]`, the output of every step from a reset on, and the last states."""
+    interpreter = Interpreter(program)
+    states = interpreter.zero_state()
+    outputs = []
+    for row in x:
+        y, states = interpreter.step(row[None], states)
+        outputs.append(y[0])
+    facts = _facts(program)
+    tables = [
+        table(facts["input"], "model_self_test_inputs", x),
+        table(facts["output"], "model_self_test_outputs", np.array(outputs)),
+        table("int16_t", "model_self_test_states", np.concatenate(states, axis=1)),
+    ]
+    return _render("model_self_test.h.j2", steps=len(x), tables=tables, **facts)
 
 
 def _facts(program: Program) -> dict[str, Any]:
@@ -80,7 +104,7 @@ def _facts(program: Program) -> dict[str, Any]:
     }
 
 
-def _defines(program: Program, scratch_bytes: int) -> list[str]:
+def _defines(program: Program, tables: Sequence[Table], scratch_bytes: int) -> list[str]:
     """The macros of the header, with their meaning."""
     upper, tokens = program.name.upper(), program.tokens
     x, y = program.values[program.input], program.values[program.output]
@@ -99,14 +123,20 @@ def _defines(program: Program, scratch_bytes: int) -> list[str]:
         ("OUTPUT_SCALE", float_literal(y.scale), f"{'logit' if program.softmax else 'output'} = y * scale"),
         ("STATE_BYTES", state_bytes, f"of {program.name}_state"),
         ("SCRATCH_BYTES", scratch_bytes, "on the stack while a step runs"),
+        ("TABLES_CRC", f"UINT32_C(0x{_crc(tables):08X})", f"{program.name}_tables_crc() of undamaged tables"),
     ]
     return with_notes([(f"#define {upper}_{name} {value}", note) for name, value, note in rows])
 
 
-def _data(program: Program) -> dict[str, Any]:
+def _crc(tables: Sequence[Table]) -> int:
+    return zlib.crc32(b"".join(one.content for one in tables))
+
+
+def _data(program: Program, tables: Sequence[Table]) -> dict[str, Any]:
     """The constant tables, named after the values that they compute."""
     data: dict[str, Any] = {
-        "tables": [one for op in program.ops for one in _tables(program, op)],
+        "tables": tables,
+        "crc_lines": with_notes([(f"crc = rnn_crc32(crc, {t.name}, sizeof {t.name});", "") for t in tables], indent=4),
         "linears": [
             {"name": f"{program.name}_{op.output}", "rows": rows, "cols": cols}
             for op in program.ops

@@ -64,6 +64,7 @@ class Table:
     name: str
     lines: str
     size: str
+    content: bytes  # as a little-endian core holds it
 
 
 def table(ctype: str, name: str, array: NDArray[np.integer[Any]]) -> Table:
@@ -71,7 +72,9 @@ def table(ctype: str, name: str, array: NDArray[np.integer[Any]]) -> Table:
     width = max(len(str(array.min())), len(str(array.max())))
     rows = array if array.ndim == 2 else array[None]
     size = " * ".join(str(n) for n in array.shape)
-    return Table(ctype, name, "\n".join(line for row in rows for line in _wrapped(row.tolist(), width)), size)
+    lines = "\n".join(line for row in rows for line in _wrapped(row.tolist(), width))
+    dtype = np.dtype(ctype.removesuffix("_t")).newbyteorder("<")
+    return Table(ctype, name, lines, size, array.astype(dtype).tobytes())
 
 
 def _wrapped(row: Sequence[int], width: int) -> Iterable[str]:

@@ -38,7 +38,9 @@ def calibration(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", ["", "models", "train", "export", "verify", "runtimes"])
+@pytest.mark.parametrize(
+    "command", ["", "models", "train", "export", "verify", "runtimes", "boards", "build", "flash", "monitor"]
+)
 def test_help(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

@@ -24,6 +24,10 @@ ALLOWED = {
     "runtimes": BASE | {"ir", "backends", "runtimes", "vectors"},
     "vectors": BASE | {"ir"},
     "outputs": {"ir"},
+    "frames": set(),
+    "transports": BASE,
+    "device_info": BASE | {"ir"},
+    "link": BASE | {"ir", "vectors", "frames", "device_info"},
     "script": {"ir", "vectors"},
     "diagnose": {"errors", "ir", "runtimes", "vectors"},
     "verdict": {"rnn_edge"},
@@ -35,6 +39,14 @@ ALLOWED = {
     "keras_import": BASE | {"cells", "float_model", "keras_archive"},
     "calibrate": BASE | {"cells", "float_model", "readings"},
     "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir"},
+    "board": BASE,
+    "compilers": BASE | {"board"},
+    "footprint": BASE | {"board"},
+    "build": BASE | {"ir", "backends", "board", "compilers", "footprint", "tools"},
+    "emulators": BASE | {"board", "tools", "transports", "simavr"},
+    "tools": BASE | {"board"},
+    "serial_ports": BASE | {"board"},
+    "flash": BASE | {"board", "tools", "serial_ports"},
 }
 HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "tflite_runtime", "ai_edge_litert", "tflite_micro")
 

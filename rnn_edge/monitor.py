@@ -1,0 +1,72 @@
+"""Live: lines of physical values go to a board step by step, its answers come back as they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UserError
+from .ir.program import Program
+from .ir.quantize_input import from_float
+from .link import Link
+from .outputs import FloatArray, decide, dequantize
+
+INSTANCE = 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one step gave: its number in the sequence (from 1), real outputs `[outputs]`, core cycles of the step."""
+
+    step: int
+    outputs: FloatArray
+    cycles: int
+
+
+def monitor(link: Link, program: Program, lines: Iterable[str]) -> Iterator[Seen]:
+    """Take a step for each line of values; an empty line begins a new sequence, `#` begins a comment.
+
+    UserError with the number of a line that is no step of this model. The steps before it were taken.
+    """
+    link.reset(INSTANCE)
+    step = 0
+    for number, line in enumerate(lines, 1):
+        fields = line.partition("#")[0].replace(",", " ").replace(";", " ").split()
+        if fields:
+            step += 1
+            x = from_float(program, _values(program, number, fields))
+            y = link.step(INSTANCE, x)
+            yield Seen(step, dequantize(program, y), link.cycles()[0])
+        elif "#" not in line and step:
+            link.reset(INSTANCE)
+            step = 0
+
+
+def describe(program: Program, seen: Seen) -> str:
+    """The outputs in words: the class and its probability where the model decides, otherwise the numbers."""
+    if not program.softmax and not program.classes:
+        return " ".join(f"{value:.4g}" for value in seen.outputs)
+    index = int(decide(program, seen.outputs))
+    name = program.classes[index] if index < len(program.classes) else f"class {index}"
+    return f"{name} {100 * _probability(program, seen.outputs, index):.1f} %"
+
+
+def _probability(program: Program, outputs: FloatArray, index: int) -> float:
+    if not program.softmax:
+        return float(outputs[0] if index == 1 else 1 - outputs[0]) if len(outputs) == 1 else float(outputs[index])
+    powers = np.exp(outputs - outputs.max())
+    return float(powers[index] / powers.sum())
+
+
+def _values(program: Program, number: int, fields: list[str]) -> NDArray[np.float64]:
+    size = program.values[program.input].size
+    try:
+        values = np.array([float(field) for field in fields])
+    except ValueError as error:
+        raise UserError(f"Line {number} is no step ({error}); give {size} numbers a line.") from error
+    if len(values) != size:
+        raise UserError(f"Line {number} has {len(values)} values; {program.name} takes {size} a step.")
+    return values

@@ -1,0 +1,99 @@
+"""Tables about boards for the terminal; every one fits 80 columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from .board import Board, Region
+from .build import Firmware
+from .device import Device
+from .ir.program import Program
+from .monitor import Seen, describe
+from .readiness import Readiness
+from .report import console, plain_table
+
+_GROUPS = {
+    "code": "code of model and kernels",
+    "weights": "weights",
+    "tables": "tables of the kernels",
+    "harness": "start-up, link, commands",
+    "state": "state of two instances",
+    "stack": "stack, at most",
+    "rest": "library, padding",
+}
+
+
+def boards_json(rows: Iterable[Readiness]) -> str:
+    return json.dumps(
+        [
+            {**row.board.model_dump(mode="json"), "tool": row.tool, "state": row.state, "missing": row.missing}
+            for row in rows
+        ]
+    )
+
+
+def show_boards(rows: Sequence[Readiness]) -> None:
+    """One line a board, then how to get what is missing."""
+    table = plain_table("board", "core", "flash KiB", "RAM KiB", "flash tool", "state", left=2)
+    for row in rows:
+        memory, color = row.board.memory, {"missing": "yellow", "ready": "green"}.get(row.state, "default")
+        sizes = (f"{region.kib:,}" for region in (memory.flash, memory.ram))
+        table.add_row(row.board.id, row.board.family.core, *sizes, row.tool, f"[{color}]{row.state}[/{color}]")
+    console.print(table)
+    console.print(
+        "\nready: emulated on this machine. connect it: a real board; none was connected where this tool was tested."
+    )
+    for sentence in dict.fromkeys(sentence for row in rows for sentence in row.missing):
+        console.print(f"[yellow]{sentence}[/yellow]", soft_wrap=True)
+
+
+def show_firmware(program: Program, firmware: Firmware, board: Board, following: str) -> None:
+    """Flash and RAM by group against what the board has."""
+    console.print(
+        f"[bold]{program.name}[/bold] for {board.name} ({board.family.core}), program {program.hash[:12]}, "
+        f"{firmware.compiler}\n",
+        soft_wrap=True,
+    )
+    table = plain_table("", "flash", "RAM")
+    flash, ram = firmware.footprint.flash, firmware.footprint.ram
+    for group, meaning in _GROUPS.items():
+        if flash.get(group) or ram.get(group):
+            table.add_row(meaning, *(f"{groups[group]:,}" if groups.get(group) else "-" for groups in (flash, ram)))
+    table.add_row("used", f"{firmware.footprint.flash_bytes:,}", f"{firmware.footprint.ram_bytes:,}", style="bold")
+    memory = board.memory
+    table.add_row("of the board's", f"{memory.flash.size:,}", f"{memory.ram.size:,}")
+    table.add_row("", _share(flash, memory.flash), _share(ram, memory.ram))
+    console.print(table)
+    console.print(f"\nWritten to {firmware.image.elf.parent}. Next: {following}", soft_wrap=True)
+
+
+def _share(groups: Mapping[str, int], region: Region) -> str:
+    return f"{100 * sum(groups.values()) / region.size:.1f} %"
+
+
+def show_command(line: str) -> None:
+    console.print(f"$ {line}", style="dim", markup=False, soft_wrap=True)
+
+
+def show_device(device: Device, seconds: float, following: str) -> None:
+    """What flashing proved, and what the board says about itself."""
+    for sentence in device.proven:
+        console.print(f"{sentence}.", markup=False, soft_wrap=True)
+    console.print(f"\n[bold]{device.banner}[/bold]", soft_wrap=True)
+    console.print(f"\nFlashed and answering in {seconds:.1f} s. Next: {following}", soft_wrap=True)
+
+
+def show_monitor(device: Device, program: Program) -> None:
+    """What runs, and what a line of input holds."""
+    size = program.values[program.input].size
+    what = f"a token from 0 to {program.tokens - 1}" if program.tokens else f"{size} physical value{'s' * (size > 1)}"
+    console.print(
+        f"[bold]{program.name}[/bold], program {program.hash[:12]}, on {device.info.core}. A line is a step: {what}; "
+        "an empty line begins a new sequence.\n\n  step      cycles  output",
+        soft_wrap=True,
+    )
+
+
+def show_seen(program: Program, seen: Seen) -> None:
+    console.print(f"{seen.step:6} {seen.cycles:11,}  {describe(program, seen)}", markup=False, soft_wrap=True)

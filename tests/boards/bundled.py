@@ -1,0 +1,45 @@
+"""The bundled models, exported as C once a test session, and their firmware."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rnn_edge import compilers
+from rnn_edge.board import Board
+from rnn_edge.build import Firmware, build
+from rnn_edge.errors import MissingError
+from rnn_edge.export import export
+from rnn_edge.ir.program import Program
+from rnn_edge.paths import MODELS, Artifacts
+from rnn_edge.source import open_source
+
+NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.toml"))
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="rnn_edge_tests.")
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """An exported model."""
+
+    program: Program
+    artifacts: Artifacts
+
+    def build(self, board: Board, folder: Path, link: str = "uart", compiler: str | None = None) -> Firmware:
+        """Its firmware; skips where the compiler is missing."""
+        try:
+            compilers.find(board.family, compiler)
+        except MissingError as error:
+            pytest.skip(str(error))
+        return build(self.program, self.artifacts, board, folder, link, compiler)
+
+
+@cache
+def bundled(name: str) -> Bundled:
+    artifacts = Artifacts(Path(_FOLDER.name) / name, name)
+    return Bundled(export(open_source(name, artifacts, None), artifacts, formats=("c",)).program, artifacts)

@@ -1,0 +1,62 @@
+"""The device firmware as a process: device.c on the host port."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from rnn_edge.backends import c
+from rnn_edge.ir.program import Program
+from rnn_edge.link import Link
+from rnn_edge.paths import FIRMWARE
+from rnn_edge.runtimes.c_host import WARNINGS, compile_c
+from rnn_edge.transports import PipeTransport
+from tests.c.builds import BUILDS, inputs, usable
+
+PAYLOAD = 256
+CORE = "host"
+HOST = ("device/device.c", "ports/host/port.c")
+
+Files = dict[str, str]
+
+
+def device_files(made: Program) -> Files:
+    """All that is generated for the firmware of a network."""
+    x = inputs(made, 16, np.random.default_rng(5))
+    return c.write(made) | {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+
+
+def build_device(
+    made: Program,
+    folder: Path,
+    compiler: str = "gcc",
+    payload: int = PAYLOAD,
+    change: Callable[[Files], None] = lambda files: None,
+) -> Path:
+    """The firmware under both sanitizers, its generated files changed before it is compiled."""
+    build = usable(BUILDS[f"c-{compiler}-sanitize"])
+    files = device_files(made)
+    change(files)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    macros = (f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000")
+    sources = [folder / f"{made.name}.c", folder / "rnn_kernels.c", *(FIRMWARE / name for name in HOST)]
+    binary = folder / f"device-{compiler}-{payload}"
+    flags = (*WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
+    compile_c(compiler, flags, sources, binary)
+    return binary
+
+
+def start(binary: Path) -> Link:
+    process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return Link(PipeTransport(process))
+
+
+def frames_of(binary: Path, sent: bytes) -> list[bytes]:
+    """What the firmware says to all that is sent at once, split at zeros: the banner, then coded answers."""
+    done = subprocess.run([binary], input=sent, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[:2000]
+    return [coded for coded in done.stdout.split(b"\0") if coded]

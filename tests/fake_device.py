@@ -1,0 +1,152 @@
+"""A board in Python: the protocol as docs/link_protocol.md tells it, written apart from rnn_edge and device.c."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+from rnn_edge import __version__
+from rnn_edge.ir.arithmetic import IntArray
+from rnn_edge.ir.interpret import InterpreterSession
+from rnn_edge.ir.program import Program
+from rnn_edge.vectors import INSTANCES
+
+OK, DAMAGED, WRONG_LENGTH, UNKNOWN, BAD_ARGUMENT, REPEATED, TABLES_DAMAGED = range(7)
+INFO, RESET, STEP, RUN, SAVE, LOAD, SELF_TEST, CYCLES, STACK = range(1, 10)
+
+
+def encode(data: bytes) -> bytes:
+    """COBS: the zeros of `data` and one behind its end are replaced by distances."""
+    coded, block = b"", b""
+    for byte in data + b"\0":
+        block += bytes([byte])
+        if byte == 0 or len(block) == 254:
+            coded += bytes([len(block) + (byte != 0)]) + block.rstrip(b"\0")
+            block = b""
+    return coded
+
+
+def decode(coded: bytes) -> tuple[bytes, bool]:
+    """What was encoded, and whether the last block is whole."""
+    data, left, zero = b"", 0, False
+    for byte in coded:
+        if left:
+            data, left = data + bytes([byte]), left - 1
+        else:
+            data, left, zero = data + b"\0" * zero, byte - 1, byte != 0xFF
+    return data, left == 0
+
+
+def with_crc(body: bytes) -> bytes:
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def request(sequence: int, command: int, payload: bytes = b"") -> bytes:
+    """A request before it is coded."""
+    return with_crc(struct.pack("<BBH", sequence, command, len(payload)) + payload)
+
+
+class FakeDevice:
+    """Answers frames as a board does; also a transport, with `spoil` to damage what goes over the wire."""
+
+    def __init__(self, program: Program, payload: int = 256, core: str = "fake", flags: int = 3) -> None:
+        self.program, self.payload, self.core, self.flags = program, payload, core, flags
+        x, y = program.values[program.input], program.values[program.output]
+        self._x, self._y = np.dtype(f"<{np.dtype(x.dtype).str[1:]}"), np.dtype(f"<{np.dtype(y.dtype).str[1:]}")
+        self._inputs, self._outputs = x.size, y.size
+        self._sizes = [program.values[state.name].size for state in program.states]
+        self._session = InterpreterSession(program)
+        self.states = [[np.zeros(size, dtype=np.int64) for size in self._sizes] for _ in range(INSTANCES)]
+        self._last: int | None = None
+        self._received, self.sent = b"", b""
+        self.spoil: Callable[[bytes], bytes] = lambda coded: coded  # an answer on its way
+        self.received: list[bytes] = []
+
+    # transport
+
+    def write(self, data: bytes) -> None:
+        *frames, self._received = (self._received + data).split(b"\0")
+        for coded in filter(None, frames):
+            self.received.append(coded)
+            self.sent += b"\0" + self.spoil(encode(self.answer(coded))) + b"\0"
+
+    def read(self, timeout: float) -> bytes:
+        piece, self.sent = self.sent[:7], self.sent[7:]
+        return piece
+
+    def close(self) -> None:
+        self.read = self.write = None  # type: ignore[assignment]
+
+    # protocol
+
+    def answer(self, coded: bytes) -> bytes:
+        """The answer to a frame, before it is coded."""
+        frame, whole = decode(coded)
+        status = self._check(frame, whole)
+        if status != OK:
+            return with_crc(struct.pack("<BBHB", 0, 0x80, 1, status))
+        sequence, command = frame[:2]
+        status, data = (REPEATED, b"") if sequence == self._last else self._obey(command, frame[4:-4])
+        if status == OK:
+            self._last = sequence
+        return with_crc(struct.pack("<BBHB", sequence, command | 0x80, 1 + len(data), status) + data)
+
+    def _check(self, frame: bytes, whole: bool) -> int:
+        if len(frame) > 8 + self.payload:
+            return WRONG_LENGTH
+        if not whole or len(frame) < 8 or with_crc(frame[:-4]) != frame:
+            return DAMAGED
+        return OK if int.from_bytes(frame[2:4], "little") == len(frame) - 8 else WRONG_LENGTH
+
+    def _obey(self, command: int, payload: bytes) -> tuple[int, bytes]:
+        if RESET <= command <= LOAD:
+            return self._obey_on_instance(command, payload[0], payload[1:]) if payload else (BAD_ARGUMENT, b"")
+        if not INFO <= command <= STACK:
+            return UNKNOWN, b""
+        if payload:
+            return BAD_ARGUMENT, b""
+        facts = {SELF_TEST: (b"\1" if self.flags == 3 else b"\0") + b"\x10\0", CYCLES: bytes(8), STACK: bytes(8)}
+        return OK, facts.get(command) or self._info()
+
+    def _obey_on_instance(self, command: int, instance: int, data: bytes) -> tuple[int, bytes]:
+        computes = command in (STEP, RUN)
+        index = instance & 0x7F if computes else instance
+        if index >= INSTANCES:
+            return BAD_ARGUMENT, b""
+        if computes:
+            return self._compute(command, index, instance > index, data)
+        if len(data) != (2 * sum(self._sizes) if command == LOAD else 0):
+            return BAD_ARGUMENT, b""
+        if command == SAVE:
+            return OK, np.concatenate(self.states[index]).astype("<i2").tobytes()
+        loaded = (
+            np.frombuffer(data, "<i2").astype(np.int64) if command == LOAD else np.zeros(sum(self._sizes), np.int64)
+        )
+        self.states[index] = np.split(loaded, np.cumsum(self._sizes)[:-1])
+        return OK, b""
+
+    def _compute(self, command: int, index: int, all_states: bool, data: bytes) -> tuple[int, bytes]:
+        row, every = self._inputs * self._x.itemsize, self.program.every_step
+        steps, rest = divmod(len(data), row)
+        answer = (steps if every else 1) * self._outputs * self._y.itemsize + 2 * sum(self._sizes) * all_states
+        if not self.flags & 1:
+            return TABLES_DAMAGED, b""
+        if steps == 0 or rest or (command == STEP and steps > 1) or 1 + answer > self.payload:
+            return BAD_ARGUMENT, b""
+        x = np.frombuffer(data, self._x).astype(np.int64).reshape(steps, -1)
+        if self.program.tokens is not None and not ((x >= 0) & (x < self.program.tokens)).all():
+            return BAD_ARGUMENT, b""
+        play = self._session.step if command == STEP else self._session.run
+        y, self.states[index] = play(x[0] if command == STEP else x, self.states[index])
+        states: list[IntArray] = self.states[index] if all_states else []
+        return OK, y.astype(self._y).tobytes() + b"".join(state.astype("<i2").tobytes() for state in states)
+
+    def _info(self) -> bytes:
+        bits, tokens = [8 * dtype.itemsize for dtype in (self._x, self._y)], self.program.tokens or 0
+        facts = [1, INSTANCES, self.payload, self._inputs, bits[0], self._outputs, bits[1]]
+        facts += [int(self.program.every_step), tokens, 2 * sum(self._sizes), self.flags]
+        names = "\0".join([self.program.name, __version__, self.core, ""])
+        return struct.pack("<BBHHBHBBIHB", *facts) + bytes.fromhex(self.program.hash) + names.encode()
