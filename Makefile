@@ -1,11 +1,12 @@
-# make demo | test | check | format | models | clean; set-up is part of each.
+# make demo | test | check | format | models | firmware | flash | clean; set-up is part of each.
 MODEL ?= vowels
+BOARD ?= mps2-an386
 RUN := .venv/bin
 JOBS ?= 2
 SOURCES := rnn_edge tests
 C_SOURCES := $(shell git ls-files 'firmware/*.c' 'firmware/*.h')
 
-.PHONY: setup demo test check format models wheel clean
+.PHONY: setup demo test check format models firmware flash wheel clean
 
 setup:
 	@setup/setup.sh
@@ -14,6 +15,18 @@ demo: setup
 	$(RUN)/rnn-edge train $(MODEL)
 	$(RUN)/rnn-edge export $(MODEL)
 	$(RUN)/rnn-edge verify $(MODEL)
+	$(RUN)/rnn-edge flash $(MODEL) --board $(BOARD)
+	$(RUN)/rnn-edge verify $(MODEL) --board $(BOARD)
+
+# The firmware of MODEL for BOARD, exported first where it is not; flash takes PORT= as well.
+firmware: setup build/$(MODEL)/program.json
+	$(RUN)/rnn-edge build $(MODEL) --board $(BOARD)
+
+flash: setup build/$(MODEL)/program.json
+	$(RUN)/rnn-edge flash $(MODEL) --board $(BOARD) $(if $(PORT),--port $(PORT))
+
+build/$(MODEL)/program.json: | setup
+	$(RUN)/rnn-edge export $(MODEL)
 
 test: setup
 	$(RUN)/pytest -n $(JOBS) --dist worksteal

@@ -3,72 +3,69 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from .errors import UserError
 from .paths import BOARDS
-
-_FILE_BYTES = 2**16
+from .sections import Section, read, sentence
 
 Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Words = Annotated[tuple[Text, ...], Field(strict=False)]
 Address = Annotated[int, Field(ge=0, lt=2**32)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+_Kind = TypeVar("_Kind", bound=Section)
 
 
-_Kind = TypeVar("_Kind", bound=_Section)
-
-
-class Gcc(_Section):
+class Gcc(Section):
     """`prefix` of the programs, such as `arm-none-eabi-`, and the flags that select the core."""
 
     prefix: Text
     flags: Words
 
 
-class Zig(_Section):
+class Zig(Section):
     """`-target` and `-mcpu` of `python -m ziglang cc`."""
 
     target: Text
     cpu: Text
 
 
-class FamilyEmulator(_Section):
+class FamilyEmulator(Section):
     """The program that emulates boards of this family."""
 
     program: Text
 
 
-class Family(_Section):
-    """A core, its compilers, its emulator. `core` is what the firmware reports, `port` a folder of firmware/ports."""
+class Family(Section):
+    """A core, its compilers, its emulator. `core` is what the firmware reports, `port` a folder of firmware/ports.
+
+    `table_reach_kib`: how far into flash the pointers to constant tables reach, where that is not everywhere.
+    """
 
     id: Word
     core: Text
     port: Word
+    table_reach_kib: Annotated[int, Field(ge=1)] | None = None
     gcc: Gcc
     zig: Zig | None = None
     emulator: FamilyEmulator | None = None
 
 
-class Region(_Section):
-    """A memory: first address and size."""
+class Region(Section):
+    """A memory: first address and size in KiB, which may end in .5."""
 
     origin: Annotated[Address, Field(multiple_of=4)]
-    kib: Annotated[int, Field(ge=1, le=2**22)]
+    kib: Annotated[float, Field(gt=0, le=2**22, multiple_of=0.5)]
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return self.kib * 1024
+        return int(self.kib * 1024)
 
     @property
     def end(self) -> int:
@@ -76,7 +73,7 @@ class Region(_Section):
         return self.origin + self.size
 
 
-class Memory(_Section):
+class Memory(Section):
     """`flash` holds code and constants (it may be a RAM that a loader fills), `ram` all that changes."""
 
     flash: Region
@@ -95,27 +92,27 @@ class Memory(_Section):
         return self
 
 
-class Clock(_Section):
+class Clock(Section):
     """Frequency of the core in Hz, as the port sets it up or reset leaves it."""
 
     hz: Annotated[int, Field(ge=1, lt=2**32)]
 
 
-class Uart(_Section):
+class Uart(Section):
     """`driver` is firmware/ports/<port>/uart_<driver>.c; each register becomes a macro of the port."""
 
     driver: Word
     baud: Annotated[int, Field(ge=300, le=4_000_000)]
-    registers: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Address] = {}
+    registers: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], Address] = Field(default_factory=dict)
 
 
-class Emulator(_Section):
+class Emulator(Section):
     """QEMU's `-machine`, or the mcu of simavr."""
 
     machine: Text
 
 
-class FlashTool(_Section):
+class FlashTool(Section):
     """`tools`: what can flash it, the default first. Each may have a table of its own with its options."""
 
     model_config = ConfigDict(extra="allow")
@@ -128,13 +125,13 @@ class FlashTool(_Section):
         return self.__pydantic_extra__.get(tool, {})
 
 
-class Usb(_Section):
+class Usb(Section):
     """`ids`: VID:PID of its serial port."""
 
     ids: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")], ...], Field(strict=False)] = ()
 
 
-class Board(_Section):
+class Board(Section):
     """One board; `emulated` ones run in an emulator of this machine.
 
     `chip` is firmware/ports/<port>/chip_<chip>.c: the oscillators, pins and boot blocks of boards that need some.
@@ -182,7 +179,7 @@ def _load(path: Path) -> Board:
     data = _with_inherited(path, ())
     family = _named(path, data, "family", "families")
     if family is not None:
-        data["family"] = _validated(family, Family, _read(family))
+        data["family"] = _validated(family, Family, read(family))
     return _validated(path, Board, data)
 
 
@@ -191,7 +188,7 @@ def _with_inherited(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in heirs:
         circle = " <- ".join(heir.stem for heir in (*heirs, path))
         raise UserError(f"{path}: `inherits` goes round in a circle ({circle}): remove one of them.")
-    data = _read(path)
+    data = read(path)
     parent = _named(path, data, "inherits", ".")
     if parent is None:
         return data
@@ -220,19 +217,6 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES + 1)
-        if len(raw) > _FILE_BYTES:
-            raise UserError(f"{path} is larger than {_FILE_BYTES} bytes: give a file that describes a board.")
-        return tomllib.loads(raw.decode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): give a board file.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a TOML file ({error}): correct it.") from error
-
-
 def _validated(path: Path, kind: type[_Kind], data: dict[str, Any]) -> _Kind:
     """A board or a family from its file; its id is the name of the file."""
     if "id" in data:
@@ -244,14 +228,6 @@ def _validated(path: Path, kind: type[_Kind], data: dict[str, Any]) -> _Kind:
 
 
 def _sentence(error: ErrorDetails) -> str:
-    key = ".".join(map(str, error["loc"]))
     if error["loc"] == ("id",):
         return f"the file is named {error['input']!r}, accepted are a-z, 0-9, - and _: rename it."
-    if error["type"] == "missing":
-        return f"`{key}` is missing: add it."
-    if error["type"] == "extra_forbidden":
-        return f"`{key}` is not known: correct or remove it."
-    if error["type"] == "value_error":
-        return f"{error['ctx']['error']}: correct it."
-    accepted = error["msg"].replace("Input should be ", "").replace("valid tuple", "list")
-    return f"`{key}` is {error['input']!r:.80}, accepted is {accepted}: correct it."
+    return sentence(error, ".".join(map(str, error["loc"])))

@@ -19,6 +19,7 @@ from . import __version__, compilers, footprint
 from .backends import c
 from .board import Board
 from .compilers import Compiler
+from .device_info import least_payload
 from .errors import UserError
 from .files import replacing_folder, write_atomically
 from .footprint import Footprint
@@ -28,13 +29,12 @@ from .ir.program import DTYPES, Program
 from .paths import FIRMWARE, Artifacts
 from .tools import Image
 
-_WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
-_FLAGS = (*_WARNINGS, "-Os", "-ffunction-sections", "-fdata-sections", "-I.")
+_FLAGS = (*c.WARNINGS, "-Os", "-ffunction-sections", "-fdata-sections", "-I.")
 _LINK_FLAGS = ("-Wl,--gc-sections",)
 _BARE_LINK_FLAGS = ("-T", "link.ld", "-Wl,-e,reset_handler", "-Wl,-z,max-page-size=4")
 
 _SELF_TEST_STEPS = 8
-_USUAL_PAYLOAD, _LARGEST_PAYLOAD = 4096, 32000  # bytes
+_USUAL_PAYLOAD, _LARGEST_PAYLOAD = 1024, 32000  # bytes
 _FRAMES_BESIDE_SCRATCH = 1024  # bytes: where the compiler does not tell, more than all frames without the scratch take
 
 
@@ -62,10 +62,12 @@ def build(
         stage = Path(temporary)
         for name, content in _sources(program, artifacts, board, link).items():
             (stage / name).write_text(content)
+        footprint.check_tables(c.table_sizes(program), board, program.name)
         objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", "device.c"})
         elf = _link(chosen, objects, _is_bare(board), stage)
         sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, stage))
         footprint.check(sizes, board, program.name)
+        footprint.check_reach(elf, objects, board, program.name)
         binary = footprint.flash_content(elf, board.memory)
         with replacing_folder(folder) as new:
             shutil.copyfile(elf, new / "firmware.elf")
@@ -150,15 +152,8 @@ def _definitions(program: Program, board: Board) -> list[str]:
 
 
 def _payload(program: Program, board: Board) -> int:
-    """Bytes of the largest payload: a sixteenth of the RAM, and never less than one step or the info takes."""
-
-    def size(name: str) -> int:
-        value = program.values[name]
-        return value.size * np.dtype(DTYPES[value.dtype]).itemsize
-
-    info = 64 + len(program.name) + len(__version__) + len(board.family.core)
-    result = 1 + size(program.output) + sum(size(state.name) for state in program.states)
-    needed = max(info, result, 1 + size(program.input))
+    """Bytes of the largest payload: a sixteenth of the RAM up to the usual, but room for one step and for the info."""
+    needed = least_payload(program, board.family.core)
     if needed > _LARGEST_PAYLOAD:
         raise UserError(
             f"One step of {program.name} is {needed:,} bytes on the link, which carries {_LARGEST_PAYLOAD:,} at once; "

@@ -224,7 +224,8 @@ def flash(
 @main.command()
 @BOARD
 @PORT
-@click.option("--input", "source", type=click.File(), default="-", help="File of steps [default: standard input].")
+@click.option("--input", "source", type=click.File(encoding="utf-8-sig", errors="replace"), default="-",
+              help="File of steps [default: standard input].")  # fmt: skip
 @OUT
 def monitor(board: str, port: str | None, source: TextIO, out: Path) -> None:
     """Feed a flashed board live and see its answers.

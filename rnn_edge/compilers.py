@@ -17,8 +17,7 @@ import platformdirs
 
 from .board import Family
 from .errors import MissingError, RnnEdgeError, UserError
-
-TIMEOUT_SECONDS = 300
+from .processes import compiler_complaint
 
 _PACKAGES = {
     "arm-none-eabi-": "gcc-arm-none-eabi",
@@ -44,18 +43,9 @@ class Compiler:
 
     def run(self, arguments: Sequence[str], folder: Path) -> None:
         """Run in `folder`; RnnEdgeError with the first complaint."""
-        command = [*self.command, *arguments, *self.flags]
-        caches = {"ZIG_GLOBAL_CACHE_DIR": str(_ZIG_CACHE)}
-        environment = {**caches, **os.environ, "LC_ALL": "C", "SOURCE_DATE_EPOCH": "0"}
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RnnEdgeError(f"{self.name} was not done after {TIMEOUT_SECONDS} s and was ended.") from error
-        if done.returncode != 0:
-            lines = done.stderr.splitlines() or [f"exit code {done.returncode}"]
-            complaint = next((line for line in lines if re.search(r"error|undefined", line, re.IGNORECASE)), lines[0])
+        variables = {"ZIG_GLOBAL_CACHE_DIR": str(_ZIG_CACHE), **os.environ, "SOURCE_DATE_EPOCH": "0"}
+        complaint = compiler_complaint([*self.command, *arguments, *self.flags], folder, variables)
+        if complaint:
             raise RnnEdgeError(f"{self.name} refused the firmware: {complaint}")
 
 

@@ -42,6 +42,7 @@ class Device:
     link: Link
     info: DeviceInfo
     proven: tuple[str, ...] = ()  # what flashing proved
+    counts: str = ""  # what its cycles are worth, where they are not those of silicon
 
     @property
     def banner(self) -> str:
@@ -80,11 +81,21 @@ def connected(board: Board, port: str | None, out: Path) -> Iterator[Device]:
         image = _image_in(out / KEPT / board.id)
         if not image.elf.is_file():
             raise UserError(f"Nothing was flashed to {board.id} yet; run `rnn-edge flash MODEL --board {board.id}`.")
-        with emulators.emulator(board, image) as emulated, Link(emulated.open()) as link:
-            yield Device(link, identify(link, board))
+        tool = flash.choose(board).name
+        with emulators.emulator(board, image, tool) as emulated, Link(emulated.open()) as link:
+            yield Device(link, identify(link, board), counts=emulators.counts(board, tool))
         return
     with Link(SerialTransport(serial_ports.find(board, port), board.uart.baud)) as link:
         yield Device(link, identify(link, board))
+
+
+@contextmanager
+def by_semihosting(program: Program, artifacts: Artifacts, board: Board) -> Iterator[Link]:
+    """An emulated board whose firmware was built for the link `semihosting`, which is faster than an emulated UART."""
+    firmware = build(program, artifacts, board, artifacts.board(f"{board.id}-semihosting"), link="semihosting")
+    with emulators.emulator(board, firmware.image, link="semihosting") as emulated, Link(emulated.open()) as link:
+        identify(link, board, program.hash)
+        yield link
 
 
 def build_for(artifacts: Artifacts, board: Board) -> tuple[Program, Firmware]:

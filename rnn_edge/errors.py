@@ -24,7 +24,7 @@ class FitError(UserError):
 
 
 class MismatchError(RnnEdgeError):
-    """A runtime computed other bytes than the interpreter."""
+    """A runtime computed other bytes than the interpreter, or a flash holds other bytes than were written."""
 
     exit_code = 1
 

@@ -1,10 +1,11 @@
-"""Writing files so that a full disk or a kill leaves what was there before."""
+"""Writing files so that a full disk or a kill leaves what was there before, and a folder that does not outlive us."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,28 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         raise UserError(f"{folder} cannot be written ({error.strerror}); what was there is untouched.") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def vanishing_folder() -> Iterator[Path]:
+    """A temporary folder that is gone when the block ends, and also when we are killed: a shell waits for our end.
+
+    For what must have a path, such as the Unix socket of a GDB server. UserError where it cannot be made.
+    """
+    script = """trap '' PIPE; folder=$(mktemp -d) || exit; echo "$folder"; read -r _; rm -rf "$folder" """
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # no Ctrl-C for it
+    )
+    with shell:  # closes its input at the end, and waits for it
+        assert shell.stdout is not None
+        line = shell.stdout.readline()
+        if not line:
+            raise UserError("No temporary folder can be made; set TMPDIR to a folder that can be written.")
+        yield Path(os.fsdecode(line[:-1]))
 
 
 def _swap(new: Path, folder: Path) -> None:

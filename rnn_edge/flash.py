@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from . import serial_ports, tools
+from . import emulators, serial_ports, tools
 from .board import Board
 from .errors import MissingError, UserError
 
@@ -16,10 +16,10 @@ def choose(board: Board, asked: str | None = None) -> tools.Tool:
     """
     candidates = _candidates(board, asked)
     for tool in candidates:
-        if not tools.how_to_get(tool.requires):
+        if not _how_to_get(board, tool):
             return tool
     names = " or ".join(tool.name for tool in candidates)
-    commands = " or ".join(f"`{' && '.join(tools.how_to_get(tool.requires))}`" for tool in candidates)
+    commands = " or ".join(f"`{' && '.join(_how_to_get(board, tool))}`" for tool in candidates)
     raise MissingError(f"{board.id} is flashed with {names}, which is not installed; get it with {commands}.")
 
 
@@ -45,9 +45,9 @@ def dry_run(
 ) -> list[str]:
     """The lines that `flash` would run, tool and board there or not; PORT stands for a serial port to be found."""
     candidates = _candidates(board, tool)
-    installed = [one for one in candidates if not tools.how_to_get(one.requires)]
+    installed = [one for one in candidates if not _how_to_get(board, one)]
     chosen = (installed or candidates)[0]
-    return tools.shell_lines(_steps(chosen, image, board, port or ("PORT" if chosen.serial else None)))
+    return tools.shell_lines(_steps(chosen, image, board, (port or "PORT") if chosen.serial else via))
 
 
 def _steps(tool: tools.Tool, image: tools.Image, board: Board, port: str | None) -> Sequence[tools.Step | tools.Act]:
@@ -55,6 +55,12 @@ def _steps(tool: tools.Tool, image: tools.Image, board: Board, port: str | None)
         if not path.is_file():
             raise UserError(f"{path} is not there; build the firmware first.")
     return tool.steps(board, image, port)
+
+
+def _how_to_get(board: Board, tool: tools.Tool) -> list[str]:
+    """The commands that install a tool, and the emulator where there is one between tool and board."""
+    emulator = emulators.how_to_get(board, tool.name) if board.emulated else []
+    return [*tools.how_to_get(tool.requires), *emulator]
 
 
 def _candidates(board: Board, asked: str | None) -> list[tools.Tool]:

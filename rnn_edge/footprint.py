@@ -77,6 +77,37 @@ def check(footprint: Footprint, board: Board, model: str) -> None:
             )
 
 
+def check_tables(sizes: Mapping[str, int], board: Board, model: str) -> None:
+    """FitError where a constant table has half of the bytes that pointers reach: their difference is signed."""
+    if board.family.table_reach_kib is None:
+        return
+    most = board.family.table_reach_kib * 512 - 1
+    for name, size in sizes.items():
+        if size > most:
+            raise FitError(
+                f"{model} does not fit on {board.name}: its table {name} has {size:,} bytes, a table on "
+                f"{board.family.core} has {most:,} at most; take fewer units or a board with another core."
+            )
+
+
+def check_reach(elf: Path, objects: Sequence[Path], board: Board, model: str) -> None:
+    """FitError with the numbers where constant tables lie further into flash than pointers reach."""
+    if board.family.table_reach_kib is None:
+        return
+    memory, reach = board.memory, board.family.table_reach_kib * 1024
+    constants = [
+        symbol
+        for symbol in _symbols(elf, objects)
+        if not symbol.is_function and region_of(memory, symbol.address) is memory.flash
+    ]
+    end = max(symbol.address + symbol.size for symbol in constants) - memory.flash.origin
+    if end > reach:
+        raise FitError(
+            f"{model} does not fit on {board.name}: its tables end at {end:,} bytes of flash, {board.family.core} "
+            f"reads them from the first {reach:,}; take fewer units or a board with another core."
+        )
+
+
 def flash_content(elf: Path, memory: Memory) -> bytes:
     """What goes into flash, from its first address on; gaps are 0xFF, as erased flash is."""
     with elf.open("rb") as file:

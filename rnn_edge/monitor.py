@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import UserError
+from .ir.arithmetic import IntArray
 from .ir.program import Program
 from .ir.quantize_input import from_float
 from .link import Link
@@ -19,11 +19,11 @@ INSTANCE = 0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one step gave: its number in the sequence (from 1), real outputs `[outputs]`, core cycles of the step."""
+    """What one step gave: its number in the sequence (from 1), real outputs `[outputs]`, cycles if they are counted."""
 
     step: int
     outputs: FloatArray
-    cycles: int
+    cycles: int | None
 
 
 def monitor(link: Link, program: Program, lines: Iterable[str]) -> Iterator[Seen]:
@@ -37,9 +37,8 @@ def monitor(link: Link, program: Program, lines: Iterable[str]) -> Iterator[Seen
         fields = line.partition("#")[0].replace(",", " ").replace(";", " ").split()
         if fields:
             step += 1
-            x = from_float(program, _values(program, number, fields))
-            y = link.step(INSTANCE, x)
-            yield Seen(step, dequantize(program, y), link.cycles()[0])
+            y = link.step(INSTANCE, _input(program, number, fields))
+            yield Seen(step, dequantize(program, y), link.cycles()[0] or None)
         elif "#" not in line and step:
             link.reset(INSTANCE)
             step = 0
@@ -61,12 +60,21 @@ def _probability(program: Program, outputs: FloatArray, index: int) -> float:
     return float(powers[index] / powers.sum())
 
 
-def _values(program: Program, number: int, fields: list[str]) -> NDArray[np.float64]:
+def _input(program: Program, number: int, fields: Sequence[str]) -> IntArray:
+    """The integers of one line; UserError with its number."""
     size = program.values[program.input].size
+    if len(fields) != size:
+        raise UserError(f"Line {number} has {len(fields)} values; a step of {program.name} has {size}.")
     try:
-        values = np.array([float(field) for field in fields])
+        return from_float(program, np.array([_number(field) for field in fields]))
     except ValueError as error:
-        raise UserError(f"Line {number} is no step ({error}); give {size} numbers a line.") from error
-    if len(values) != size:
-        raise UserError(f"Line {number} has {len(values)} values; {program.name} takes {size} a step.")
-    return values
+        raise UserError(f"Line {number} is no step: {error}; give {size} number{'s' * (size > 1)} a line.") from error
+    except UserError as error:
+        raise UserError(f"Line {number} is no step: {error}") from error
+
+
+def _number(field: str) -> float:
+    try:
+        return float(field)
+    except ValueError as error:
+        raise ValueError(f"{field!r} is no number") from error

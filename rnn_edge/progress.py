@@ -36,7 +36,10 @@ def training() -> Iterator[Callable[[int, int, int, Mapping[str, float]], None]]
 
 @contextmanager
 def verification(total: int) -> Iterator[Callable[[Row], None]]:
-    """A bar over the runtimes, with the name of the one done last."""
+    """A bar over the runtimes, with the name of the one done last; nothing where nobody watches."""
+    if not console.is_interactive:
+        yield lambda row: None
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("interpreter", total=total)

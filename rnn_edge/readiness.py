@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from . import compilers, emulators, flash
+from . import compilers, flash
 from .board import Board, all_boards
 from .errors import MissingError
 
@@ -29,16 +27,16 @@ class Readiness:
 
 def readiness(board: Board) -> Readiness:
     """Compiler, flash tool and, for an emulated board, emulator."""
-    checks: list[Callable[[], Any]] = [lambda: compilers.find(board.family), lambda: flash.choose(board)]
-    if board.emulated:
-        checks.append(lambda: emulators.check_installed(board))
     missing = []
-    for check in checks:
-        try:
-            check()
-        except MissingError as error:
-            missing.append(str(error))
-    tool = board.flash_tool.tools[0] if len(missing) else flash.choose(board).name
+    try:
+        compilers.find(board.family)
+    except MissingError as error:
+        missing.append(str(error))
+    try:
+        tool = flash.choose(board).name
+    except MissingError as error:
+        missing.append(str(error))
+        tool = board.flash_tool.tools[0]
     return Readiness(board, tool, tuple(missing))
 
 

@@ -35,11 +35,11 @@ def boards_json(rows: Iterable[Readiness]) -> str:
 
 def show_boards(rows: Sequence[Readiness]) -> None:
     """One line a board, then how to get what is missing."""
-    table = plain_table("board", "core", "flash KiB", "RAM KiB", "flash tool", "state", left=2)
+    table = plain_table("board", "core", "tool", "state", "flash KiB", "RAM KiB", left=4)
     for row in rows:
         memory, color = row.board.memory, {"missing": "yellow", "ready": "green"}.get(row.state, "default")
-        sizes = (f"{region.kib:,}" for region in (memory.flash, memory.ram))
-        table.add_row(row.board.id, row.board.family.core, *sizes, row.tool, f"[{color}]{row.state}[/{color}]")
+        sizes = (f"{region.kib:,.10g}" for region in (memory.flash, memory.ram))
+        table.add_row(row.board.id, row.board.family.core, row.tool, f"[{color}]{row.state}[/{color}]", *sizes)
     console.print(table)
     console.print(
         "\nready: emulated on this machine. connect it: a real board; none was connected where this tool was tested."
@@ -89,11 +89,15 @@ def show_monitor(device: Device, program: Program) -> None:
     size = program.values[program.input].size
     what = f"a token from 0 to {program.tokens - 1}" if program.tokens else f"{size} physical value{'s' * (size > 1)}"
     console.print(
-        f"[bold]{program.name}[/bold], program {program.hash[:12]}, on {device.info.core}. A line is a step: {what}; "
-        "an empty line begins a new sequence.\n\n  step      cycles  output",
+        f"[bold]{program.name}[/bold], program {program.hash[:12]}, on {device.info.core}\n"
+        f"A line is a step: {what}. An empty line begins a new sequence.",
+        *([device.counts] if device.counts else []),
+        "\n  step      cycles  output",
+        sep="\n",
         soft_wrap=True,
     )
 
 
 def show_seen(program: Program, seen: Seen) -> None:
-    console.print(f"{seen.step:6} {seen.cycles:11,}  {describe(program, seen)}", markup=False, soft_wrap=True)
+    cycles = "-" if seen.cycles is None else f"{seen.cycles:,}"
+    console.print(f"{seen.step:6} {cycles:>11}  {describe(program, seen)}", markup=False, soft_wrap=True)

@@ -23,13 +23,13 @@ from intelhex import IntelHex, IntelHexError
 from .board import Board
 from .errors import MissingError, RnnEdgeError, UserError
 from .paths import FIRMWARE
+from .processes import compiler_complaint
 from .tools import Image
 
 BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 """Where Debian's arduino-core-avr has them."""
 
 _RUNNER = FIRMWARE / "emulators" / "simboard.c"
-_COMPILE_SECONDS = 60
 _ERASED = 0xFF
 
 
@@ -38,7 +38,7 @@ class Machine:
     """A running board. Opening `uart`, a pseudo-terminal, resets it, as an Arduino; closed, it stands still."""
 
     uart: Path
-    flash: Path  # what the flash holds now, byte by byte
+    flash: Path  # what the flash holds now, byte by byte; in memory, no file of it can be left behind
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,14 @@ def machine(board: Board, image: Image | None) -> Iterator[Machine]:
     if content.maxaddr() >= chip.flash:
         raise UserError(f"{board.id} has {chip.flash:,} bytes of flash; the image ends at {content.maxaddr() + 1:,}.")
     runner = _compiled("simboard", "gcc", ("-O2", "-isystem", "/usr/include/simavr"), _RUNNER, ("-lsimavr",), _GET)
-    with tempfile.TemporaryDirectory() as folder:
-        flash = Path(folder) / "flash.bin"
-        content.padding = _ERASED
-        flash.write_bytes(content.tobinstr(start=0, end=chip.flash - 1))
-        boot = content.minaddr() if image is None else 0
+    content.padding = _ERASED
+    boot = content.minaddr() if image is None else 0
+    with os.fdopen(os.memfd_create("flash"), "wb", buffering=0) as memory:
+        memory.write(content.tobinstr(start=0, end=chip.flash - 1))
+        flash = Path(f"/proc/self/fd/{memory.fileno()}")  # for us and, with the same number, for the runner
         command = [str(runner), board.emulator.machine, str(board.clock.hz), str(flash), str(boot)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        pipe, inherited = subprocess.PIPE, [memory.fileno()]
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, pass_fds=inherited, text=True) as process:
             try:
                 yield Machine(_terminal(process), flash)
             finally:
@@ -148,15 +149,8 @@ def _compiled(
     program.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=program.parent) as folder:
         made = Path(folder) / name
-        done = subprocess.run(
-            [*command, "-o", str(made)],
-            capture_output=True,
-            text=True,
-            timeout=_COMPILE_SECONDS,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-        if done.returncode != 0:
-            complaint = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip())
+        complaint = compiler_complaint([*command, "-o", str(made)])
+        if complaint:
             raise MissingError(
                 f"{source.name} cannot be compiled ({complaint}); get what it needs with `apt install {packages}`."
             )

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from .cells import all_cells
 from .errors import ModelError, UserError
+from .sections import Section, read, sentence, shown
 
 FILE_NAME = "model.toml"
-_FILE_BYTES = 2**20
 
 Count = Annotated[int, Field(ge=1, le=65536)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class EmbeddingSpec(_Section):
+class EmbeddingSpec(Section):
     """Tokens 0..`vocabulary`-1 become vectors of `width`."""
 
     layer: Literal["embedding"]
@@ -30,14 +25,14 @@ class EmbeddingSpec(_Section):
     width: Count
 
 
-class RecurrentSpec(_Section):
+class RecurrentSpec(Section):
     """`units` units of the cell named by `layer`."""
 
     layer: str
     units: Count
 
 
-class DenseSpec(_Section):
+class DenseSpec(Section):
     """A fully connected layer; softmax only as the last of the network."""
 
     layer: Literal["dense"]
@@ -65,14 +60,14 @@ LayerSpec = Annotated[
 ]
 
 
-class DataSpec(_Section):
+class DataSpec(Section):
     """`set`: a name or the path of a `.npz`; `raw_unit`: one raw int16 count in the units of the training data."""
 
     set: Annotated[str, Field(min_length=1)]
     raw_unit: Annotated[float, Field(gt=0)] = 1.0
 
 
-class NetworkSpec(_Section):
+class NetworkSpec(Section):
     """The layers; `normalization` scales each channel, `every_step` reads the output at every step."""
 
     layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1, max_length=32, strict=False)]
@@ -97,7 +92,7 @@ class NetworkSpec(_Section):
         return self
 
 
-class TrainSpec(_Section):
+class TrainSpec(Section):
     """Adam over whole sequences, stopped when the loss on the share `validation` has not improved for `patience`."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -110,14 +105,14 @@ class TrainSpec(_Section):
     loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
 
 
-class ExportSpec(_Section):
+class ExportSpec(Section):
     """`input_percentile`: the share of input values that must fit without saturation; `output`: type of the result."""
 
     input_percentile: Annotated[float, Field(gt=50, le=100)] = 100.0
     output: Literal["int16", "int8"] = "int16"
 
 
-class ModelSpec(_Section):
+class ModelSpec(Section):
     """One `model.toml`."""
 
     task: Annotated[str, Field(min_length=1)]
@@ -127,7 +122,7 @@ class ModelSpec(_Section):
     export: ExportSpec = ExportSpec()
 
 
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "data": DataSpec,
     "network": NetworkSpec,
     "train": TrainSpec,
@@ -142,17 +137,9 @@ def load(folder: Path) -> ModelSpec:
     """The specification in `folder`; ModelError is one sentence with the file, the key and what is accepted."""
     path = folder / FILE_NAME
     try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES + 1)
-        if len(raw) > _FILE_BYTES:
-            raise ModelError(f"{path} is larger than {_FILE_BYTES} bytes: give a file that holds settings only.")
-        return ModelSpec.model_validate(tomllib.loads(raw.decode()))
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}): give a folder with a {FILE_NAME}.") from error
+        return ModelSpec.model_validate(read(path, ModelError))
     except ValidationError as error:
         raise ModelError(f"{path}: {_sentence(error.errors()[0])}") from None
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not a TOML file ({error}): correct it.") from error
 
 
 def find(name_or_path: str, models_folder: Path) -> Path:
@@ -170,19 +157,13 @@ def find(name_or_path: str, models_folder: Path) -> Path:
 def _sentence(error: ErrorDetails) -> str:
     location, kind = error["loc"], error["type"]
     key = _key(location)
-    if kind == "missing":
-        return f"`{key}` is missing: add it."
     if kind == "extra_forbidden":
         section = _SECTIONS.get(str(location[-2]), ModelSpec) if len(location) > 1 else ModelSpec
         return f"`{key}` is not known, accepted here: {', '.join(section.model_fields)}: correct or remove it."
     if kind.startswith("union_tag"):
         names = ", ".join(("dense", "embedding", *trainable_cells()))
-        return f"`{key}` is {_shown(error['input'])}, accepted for its `layer`: {names}: correct it."
-    if kind == "value_error":
-        return f"`{key}`: {error['ctx']['error']}: correct it."
-    accepted = error["msg"].replace("Input should be ", "").replace("Tuple should have", "a list with")
-    accepted = accepted.replace("valid tuple", "list")
-    return f"`{key}` is {_shown(error['input'])}, accepted is {accepted}: correct it."
+        return f"`{key}` is {shown(error['input'])}, accepted for its `layer`: {names}: correct it."
+    return sentence(error, key)
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -194,8 +175,3 @@ def _key(location: tuple[int | str, ...]) -> str:
         elif i == 0 or not isinstance(location[i - 1], int):
             text += f".{part}" if text else part
     return text
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

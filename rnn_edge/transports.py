@@ -1,4 +1,4 @@
-"""Ways to a board: the pipes of a process, a Unix socket (emulators), a serial port."""
+"""Ways to a board: the pipes of a process, named pipes and Unix sockets (emulators), a serial port."""
 
 from __future__ import annotations
 
@@ -90,6 +90,18 @@ class SocketTransport(_Descriptors):
 
     def close(self) -> None:
         self._socket.close()
+
+
+class PipesTransport(_Descriptors):
+    """Two named pipes: one to write into, one to read from. Neither end has to be open before the other."""
+
+    def __init__(self, writing: Path, reading: Path) -> None:
+        # opened for reading too, so that it does not wait for the other end
+        super().__init__(os.open(reading, os.O_RDONLY | os.O_NONBLOCK), os.open(writing, os.O_RDWR))
+
+    def close(self) -> None:
+        for descriptor in (self._reading, self._writing):
+            os.close(descriptor)
 
 
 class SerialTransport:

@@ -58,12 +58,16 @@ def verify(
     rows = [definition]
     exam = Exam(program, artifacts, commands, expected)
     with ThreadPoolExecutor(JOBS) as pool:
-        jobs = [pool.submit(_examine, runtime, exam) for runtime in runtimes]
-        if keras_float.NAME in only or not (only or boards):
-            jobs.append(pool.submit(_report_float, exam))
-        for job in jobs:
-            rows.append(job.result())
-            progress(rows[-1])
+        try:
+            jobs = [pool.submit(_examine, runtime, exam) for runtime in runtimes]
+            if keras_float.NAME in only or not (only or boards):
+                jobs.append(pool.submit(_report_float, exam))
+            for job in jobs:
+                rows.append(job.result())
+                progress(rows[-1])
+        except BaseException:  # Ctrl-C too: what has not begun need not
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     verdict = Verdict(program.name, program.hash, program.scheme, tuple(rows))
     write_atomically(artifacts.verdict, verdict.to_json().encode())
     return verdict

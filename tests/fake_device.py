@@ -64,6 +64,7 @@ class FakeDevice:
         self._received, self.sent = b"", b""
         self.spoil: Callable[[bytes], bytes] = lambda coded: coded  # an answer on its way
         self.received: list[bytes] = []
+        self.self_test_steps = 16
 
     # transport
 
@@ -108,7 +109,8 @@ class FakeDevice:
             return UNKNOWN, b""
         if payload:
             return BAD_ARGUMENT, b""
-        facts = {SELF_TEST: (b"\1" if self.flags == 3 else b"\0") + b"\x10\0", CYCLES: bytes(8), STACK: bytes(8)}
+        passed = struct.pack("<BH", self.flags == 3, self.self_test_steps)
+        facts = {SELF_TEST: passed, CYCLES: bytes(8), STACK: bytes(8)}
         return OK, facts.get(command) or self._info()
 
     def _obey_on_instance(self, command: int, instance: int, data: bytes) -> tuple[int, bytes]:

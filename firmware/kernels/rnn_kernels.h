@@ -16,6 +16,9 @@
 /* Constant tables lie in flash. That of an AVR has addresses of its own, which __flash says in C;
  * C++ has no word for it, so that tables have to be defined in C. */
 #if defined(__AVR__) && defined(__FLASH)
+#ifdef __STRICT_ANSI__
+#error "The word __flash is GNU C: compile with -std=gnu99 or newer."
+#endif
 #define RNN_FLASH __flash
 #else
 #define RNN_FLASH

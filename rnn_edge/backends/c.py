@@ -25,6 +25,9 @@ from .c_text import Table, check_model_name, float_literal, identifier, string_l
 
 KERNELS = ("rnn_kernels.h", "rnn_kernels.c")
 
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
+"""All C of the project compiles with these."""
+
 _TYPE_NAMES = {"int8": "s8", "int16": "s16"}
 
 
@@ -44,6 +47,11 @@ def write(program: Program, trace: bool = False) -> dict[str, str]:
         f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **data, **facts),
     }
     return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
+
+
+def table_sizes(program: Program) -> dict[str, int]:
+    """Bytes of each constant table, by its name in C."""
+    return {one.name: len(one.content) for op in program.ops for one in _tables(program, op)}
 
 
 def binding(program: Program) -> str:

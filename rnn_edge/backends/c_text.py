@@ -71,7 +71,7 @@ def table(ctype: str, name: str, array: NDArray[np.integer[Any]]) -> Table:
     """A vector or a matrix (row after row, each on lines of its own) as an array of C."""
     width = max(len(str(array.min())), len(str(array.max())))
     rows = array if array.ndim == 2 else array[None]
-    size = " * ".join(str(n) for n in array.shape)
+    size = "L * ".join(str(n) for n in array.shape)  # long: the int of a small core ends at 32,767
     lines = "\n".join(line for row in rows for line in _wrapped(row.tolist(), width))
     dtype = np.dtype(ctype.removesuffix("_t")).newbyteorder("<")
     return Table(ctype, name, lines, size, array.astype(dtype).tobytes())

@@ -96,10 +96,9 @@ def _raw_channel(channel: int, unit: Fraction, mean: Fraction, step: Fraction, z
 
 def _tokens(program: Program, x: NDArray[np.generic]) -> IntArray:
     assert program.tokens is not None
-    tokens = x.astype(np.int64)
-    if not np.array_equal(tokens, x) or np.any((tokens < 0) | (tokens >= program.tokens)):
+    if not np.all((x >= 0) & (x < program.tokens) & (x == np.trunc(x))):
         raise UserError(f"{program.name} takes whole tokens from 0 to {program.tokens - 1}; the input has others.")
-    return tokens
+    return x.astype(np.int64)
 
 
 def _limits(program: Program) -> tuple[int, int]:

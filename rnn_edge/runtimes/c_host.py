@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -18,10 +17,10 @@ from ..errors import RnnEdgeError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import FIRMWARE, Artifacts
+from ..processes import compiler_complaint
 from ..vectors import Command, Moment, from_hex, read_results, single_steps, write_commands
 from . import Contract, Found, Missing, Played
 
-WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
 SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 TIMEOUT_SECONDS = 600
 
@@ -88,7 +87,7 @@ class CHost:
         parts = [FIRMWARE / "harness" / name for name in ("host.c", *harness)]
         binary = folder / "model"
         includes = [f"-I{folder}", f"-I{sources}"]
-        compile_c(self.compiler, (*WARNINGS, *self.flags, *includes), [*model, *parts], binary)
+        compile_c(self.compiler, (*c.WARNINGS, *self.flags, *includes), [*model, *parts], binary)
         return binary
 
     def _run(self, binary: Path, script: str) -> list[str]:
@@ -105,22 +104,16 @@ class CHost:
 def compile_c(compiler: str, flags: Sequence[str], sources: Sequence[Path], target: Path) -> None:
     """Compile and link; RnnEdgeError with the first line that the compiler complains about."""
     command = [compiler, *flags, *map(str, sources), "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=_plain_messages())
-    if done.returncode != 0:
-        lines = done.stderr.splitlines() or [f"exit code {done.returncode}"]
-        complaint = next((line for line in lines if re.search(r"error|undefined", line)), lines[0])
+    complaint = compiler_complaint(command)
+    if complaint:
         raise RnnEdgeError(f"{compiler} refused the generated C: {complaint}")
-
-
-def _plain_messages() -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C"}
 
 
 @cache
 def _version(compiler: str) -> str | None:
     if shutil.which(compiler) is None:
         return None
-    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60, env=_plain_messages())
+    done = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=60)
     match = re.search(r"\d+\.\d+(\.\d+)?", (done.stdout.splitlines() or [""])[0])
     return match[0] if done.returncode == 0 and match else None
 

@@ -22,9 +22,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from ..errors import MissingError, RnnEdgeError, UserError
+from ..sections import Section, sentence
 
 if TYPE_CHECKING:
     from ..board import Board
@@ -127,10 +128,8 @@ def shell_lines(steps: Iterable[Step | Act]) -> list[str]:
     return [shlex.join(step.argv) if isinstance(step, Step) else f"# {step.does}" for step in steps]
 
 
-class Settings(BaseModel):
-    """What a tool reads from its table in a board file, `[flash_tool.<tool>]`: one attribute a key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class Settings(Section):
+    """What a tool reads from its table in a board file, `[flash_tool.<tool>]`."""
 
 
 _Settings = TypeVar("_Settings", bound=Settings)
@@ -142,11 +141,8 @@ def settings(board: Board, tool: str, kind: type[_Settings]) -> _Settings:
         return kind.model_validate(board.flash_tool.options(tool))
     except ValidationError as error:
         first = error.errors()[0]
-        accepted = first["msg"].replace("Input should be ", "").replace("valid tuple", "valid list")
-        wrong = {"missing": "is missing: add it", "extra_forbidden": "is not known: correct or remove it"}.get(
-            first["type"], f"is {first['input']!r:.80}, accepted is {accepted}: correct it"
-        )
-        raise UserError(f"{board.id}: `flash_tool.{tool}.{'.'.join(map(str, first['loc']))}` {wrong}.") from None
+        key = ".".join(map(str, ("flash_tool", tool, *first["loc"])))
+        raise UserError(f"{board.id}: {sentence(first, key)}") from None
 
 
 def port_of(board: Board, port: str | None) -> str:

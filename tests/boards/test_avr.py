@@ -15,14 +15,19 @@ from intelhex import IntelHex
 from rnn_edge import board, emulators, flash, link, simavr, tools
 from rnn_edge.board import Board, FlashTool
 from rnn_edge.build import Firmware, build
-from rnn_edge.errors import MissingError, RnnEdgeError, UserError
+from rnn_edge.errors import FitError, MissingError, RnnEdgeError, UserError
 from rnn_edge.export import export
 from rnn_edge.frames import Frame, Request, Status
+from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.paths import Artifacts
 from rnn_edge.source import open_source
 from rnn_edge.tools import Image, Step, all_tools
-from rnn_edge.vectors import read_commands
+from rnn_edge.vectors import play, read_commands
+from tests.c.builds import export as export_c
+from tests.c.builds import script
+from tests.networks import Network
+from tests.networks import program as network
 
 from .avr import MEGA, NEEDS, UNO, Terminal
 
@@ -119,6 +124,42 @@ def test_vowels_fits_the_uno(tmp_path: Path) -> None:
     assert all(a.tolist() == b.tolist() for a, b in zip(found, expected, strict=False))
 
 
+@NEEDS
+@pytest.mark.parametrize(
+    ("units", "sentence"),
+    [
+        (
+            (128,),
+            r"^net does not fit on .*: its table net_lstm0_gh_weight has 65,536 bytes, a table on AVR ATmega2560 has "
+            r"32,767 at most; take fewer units or a board with another core\.$",
+        ),
+        (
+            (80, 60),
+            r"^net does not fit on .*: its tables end at 70,\d\d\d bytes of flash, AVR ATmega2560 reads them from the "
+            r"first 65,536; take fewer units or a board with another core\.$",
+        ),
+    ],
+)
+def test_tables_that_pointers_do_not_reach_are_refused(units: tuple[int, ...], sentence: str, tmp_path: Path) -> None:
+    made = network(Network(("lstm",) * len(units), units, inputs=4))
+    with pytest.raises(FitError, match=sentence):
+        build(made, export_c(made, tmp_path / "net"), MEGA, tmp_path / "made")
+
+
+@NEEDS
+def test_the_last_tables_that_pointers_reach(tmp_path: Path) -> None:
+    """Two layers, one of them with a table of nearly 32 KiB, both together nearly 64 KiB."""
+    made = network(Network(("lstm", "lstm"), (90, 42), inputs=3))
+    firmware = build(made, export_c(made, tmp_path / "net"), MEGA, tmp_path / "made")
+    assert 63_000 < firmware.footprint.flash["weights"] < 65_536
+    commands = script(made)
+    with emulators.emulator(MEGA, firmware.image) as emulated, link.Link(emulated.open()) as board_:
+        found = link.play(board_, made, commands)
+        assert board_.info().tables_ok and board_.info().self_test_ok
+    expected = play(InterpreterSession(made), made, commands)
+    assert [result.tolist() for result in found] == [result.tolist() for result in expected]
+
+
 # flashing
 
 
@@ -144,11 +185,12 @@ def test_the_flash_holds_the_firmware_and_the_bootloader(at: Board, firmwares: d
     content = IntelHex(str(image.hex)).tobinstr()
     with simavr.machine(at, None) as machine:
         empty = machine.flash.read_bytes()
-        assert empty[: len(content)] == b"\xff" * len(content)
+        room = at.memory.flash.size
+        assert empty[:room] == b"\xff" * room and empty[room] != 0xFF  # all of it, up to the bootloader
         flash.flash(image, at, "avrdude", str(machine.uart))
         written = machine.flash.read_bytes()
     assert written[: len(content)] == content
-    assert written[at.memory.flash.size :] == empty[at.memory.flash.size :]
+    assert written[room:] == empty[room:]
 
 
 def _with(at: Board, **options: object) -> Board:
@@ -211,22 +253,26 @@ def _image(path: Path) -> Image:
 
 
 @NEEDS
-def test_it_ends_with_the_process_that_started_it(firmwares: dict[str, Firmware], tmp_path: Path) -> None:
-    script = tmp_path / "start.py"
+def test_it_ends_with_the_process_that_started_it_and_leaves_no_file(
+    firmwares: dict[str, Firmware], tmp_path: Path
+) -> None:
+    script, temporary = tmp_path / "start.py", tmp_path / "temporary"
+    temporary.mkdir()
     path = firmwares[UNO.id].image.hex
     script.write_text(
         "import os, signal; from pathlib import Path; from rnn_edge import board, simavr, tools\n"
         f"with simavr.machine(board.load('simavr-uno'), tools.Image(*[Path({str(path)!r})] * 3)) as machine:\n"
-        "    print(machine.flash, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    print(Path('/proc/thread-self/children').read_text(), flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    started = subprocess.run([sys.executable, script], capture_output=True, text=True)
-    its_flash = started.stdout.strip()
-    assert its_flash.endswith("flash.bin"), started.stderr
-    for _ in range(100):
-        if its_flash not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout:
-            return
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    started = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    assert started.stdout.strip().isdecimal(), started.stderr
+    words = Path("/proc", started.stdout.strip(), "cmdline")  # empty where nobody has waited for it
+    deadline = time.monotonic() + 5
+    while words.exists() and words.read_bytes():
+        assert time.monotonic() < deadline, "the emulator still runs"
         time.sleep(0.05)
-    pytest.fail("the emulator still runs")
+    assert list(temporary.iterdir()) == []
 
 
 def test_an_image_that_is_too_large(tmp_path: Path) -> None:

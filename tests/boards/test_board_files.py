@@ -61,6 +61,11 @@ def test_a_board_by_path_has_the_id_of_its_file(tmp_path: Path) -> None:
     assert (board.id, board.family.core, board.memory.flash.end, board.emulated) == ("mine", "Cortex-M4", 65536, False)
 
 
+def test_a_memory_may_end_in_half_a_kib(tmp_path: Path) -> None:
+    flash = load(write(tmp_path, GOOD.replace("kib = 64", "kib = 31.5"))).memory.flash
+    assert (flash.size, flash.end) == (32256, 32256) and type(flash.size) is int
+
+
 def test_inherited_tables_are_merged_key_by_key(tmp_path: Path) -> None:
     write(tmp_path, GOOD + "[flash_tool]\ntools = ['openocd']\n[flash_tool.openocd]\ntarget = 'a'\n", "parent")
     heir = load(write(tmp_path, "inherits = 'parent'\n[uart]\nbaud = 9600\n[flash_tool.openocd]\ninterface = 'b'\n"))
@@ -76,7 +81,10 @@ def test_inherited_tables_are_merged_key_by_key(tmp_path: Path) -> None:
         (("baud = 115200", "baud = 115200\nparity = 'n'"), r"`uart\.parity` is not known"),
         (("baud = 115200", "baud = '115200'"), r"`uart\.baud` is '115200', accepted is a valid integer"),
         (("hz = 8_000_000", ""), r"`clock\.hz` is missing: add it\.$"),
-        (("kib = 8 }", "kib = 8.5 }"), r"`memory\.ram\.kib` is 8\.5, accepted"),
+        (("kib = 8 }", "kib = 8.25 }"), r"`memory\.ram\.kib` is 8\.25, accepted is a multiple of 0\.5: correct it\.$"),
+        (("kib = 8 }", "kib = nan }"), r"`memory\.ram\.kib` is nan, accepted is a finite number"),
+        (("kib = 8 }", "kib = 0 }"), r"`memory\.ram\.kib` is 0, accepted is greater than 0"),
+        (("kib = 8 }", "kib = true }"), r"`memory\.ram\.kib` is True, accepted is a valid number"),
         (("origin = 0x20000000", "origin = 0x8000"), r"flash \(0x0 to 0xffff\) and ram \(0x8000 to 0x9fff\) overlap"),
         (("origin = 0x20000000", "origin = 0x20000002"), r"`memory\.ram\.origin` is 536870914, .*multiple of 4"),
         (("origin = 0x20000000", "origin = 0xfffff000"), r"ram ends at 0x100001000, behind the 32-bit"),
@@ -115,7 +123,7 @@ def test_an_unknown_board_is_answered_with_the_known_ones(name: str) -> None:
 
 
 def test_a_file_that_is_no_board_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="larger than 65536 bytes"):
-        load(write(tmp_path, "#" * 70000))
+    with pytest.raises(UserError, match="larger than 1,048,576 bytes"):
+        load(write(tmp_path, "#" * (2**20 + 1)))
     with pytest.raises(UserError, match=r"the file is named 'My board', accepted are a-z"):
         load(write(tmp_path, GOOD, "My board"))

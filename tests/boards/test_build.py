@@ -15,6 +15,7 @@ from intelhex import IntelHex
 from rnn_edge import compilers
 from rnn_edge.board import Board, Region, all_boards, load
 from rnn_edge.build import Firmware, build
+from rnn_edge.device_info import least_payload
 from rnn_edge.errors import MissingError, RnnEdgeError, UserError
 from rnn_edge.paths import Artifacts
 from rnn_edge.tools import find_program
@@ -94,6 +95,26 @@ def test_sizes_of_power_on_a_cortex_m4(tmp_path: Path) -> None:
     assert constants / 2 < sizes.flash["weights"] < constants * 2
     assert sizes.flash["tables"] == 512 + 64  # sigmoid, CRC
     assert sizes.ram["state"] == 2 * 8 * 2  # two instances of eight int16
+
+
+@pytest.mark.parametrize(
+    ("board_id", "inputs", "payload"),
+    [
+        ("arduino-uno", 5, 2048 // 16),
+        ("mps2-an386", 5, 1024),
+        ("mps2-an386", 2000, 2001),  # a step on int8 inputs, and the number of the instance
+    ],
+)
+def test_frames_take_a_share_of_the_ram_and_have_room_for_a_step(
+    board_id: str, inputs: int, payload: int, tmp_path: Path
+) -> None:
+    made, board = program(Network(("simple_rnn",), (2,), inputs=inputs)), load(board_id)
+    assert payload >= least_payload(made, board.family.core)
+    try:
+        build(made, export(made, tmp_path / "net"), board, tmp_path / "made")
+    except MissingError as error:
+        pytest.skip(str(error))
+    assert f"-DDEVICE_PAYLOAD={payload}" in json.loads((tmp_path / "made" / "build.json").read_text())["flags"]
 
 
 # what does not fit

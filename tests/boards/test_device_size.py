@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rnn_edge.backends import c
 from rnn_edge.paths import FIRMWARE
-from rnn_edge.runtimes.c_host import WARNINGS, compile_c
+from rnn_edge.runtimes.c_host import compile_c
 from tests.c.devices import device_files
 from tests.networks import NETWORKS, Network, program
 
@@ -44,7 +45,7 @@ def test_flash_and_ram(core: str, network: Network, tmp_path: Path) -> None:
     includes = (f"-I{tmp_path}", f"-I{FIRMWARE / 'device'}")
     target = tmp_path / "device.o"
     compile_c(
-        compiler, (*WARNINGS, "-Os", *flags, *macros, *includes, "-c"), [FIRMWARE / "device" / "device.c"], target
+        compiler, (*c.WARNINGS, "-Os", *flags, *macros, *includes, "-c"), [FIRMWARE / "device" / "device.c"], target
     )
     size = subprocess.run([compiler.replace("gcc", "size"), target], capture_output=True, text=True, check=True).stdout
     code, data, bss = map(int, re.findall(r"\d+", size.splitlines()[1])[:3])

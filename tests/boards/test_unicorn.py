@@ -120,7 +120,7 @@ def test_the_fault_of_a_program_reaches_the_host(tmp_path: Path) -> None:
     ("on", "tool", "message"),
     [
         ("mps2-an385", "unicorn", "^unicorn is not installed; get it with `pip install 'unicorn"),
-        ("mps2-an385", None, "^qemu-system-arm is not installed.*`apt install.*` or `pip install 'unicorn"),
+        ("mps2-an385", None, "^qemu-system-arm is not installed; get it with `apt install qemu-system-arm`.$"),
         ("mps3-an547", None, "^qemu-system-arm is not installed; get it with `apt install qemu-system-arm`.$"),
     ],
 )
@@ -129,6 +129,16 @@ def test_without_unicorn(on: str, tool: str | None, message: str, monkeypatch: p
     image = Image(Path("no.elf"), Path("no.bin"), Path("no.hex"))
     with pytest.raises(MissingError, match=message), emulators.emulator(board.load(on), image, tool):
         pass
+
+
+@pytest.mark.usefixtures("only_pypi")
+def test_without_any_tool_every_way_to_get_one_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    said = (
+        r"flashed with gdb or qemu or unicorn, .*`apt install qemu-system-arm` or `pip install 'unicorn>=2.1.4,<3'`\.$"
+    )
+    with pytest.raises(MissingError, match=said):
+        flash.choose(board.load("mps2-an385"))
 
 
 @pytest.mark.usefixtures("only_pypi")

@@ -12,7 +12,7 @@ from rnn_edge.backends import c
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
 from rnn_edge.paths import FIRMWARE
-from rnn_edge.runtimes.c_host import WARNINGS, compile_c
+from rnn_edge.runtimes.c_host import compile_c
 from rnn_edge.transports import PipeTransport
 from tests.c.builds import BUILDS, inputs, usable
 
@@ -45,7 +45,7 @@ def build_device(
     macros = (f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000")
     sources = [folder / f"{made.name}.c", folder / "rnn_kernels.c", *(FIRMWARE / name for name in HOST)]
     binary = folder / f"device-{compiler}-{payload}"
-    flags = (*WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
+    flags = (*c.WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
     compile_c(compiler, flags, sources, binary)
     return binary
 

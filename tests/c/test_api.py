@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rnn_edge.backends import c
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.program import Program
 from rnn_edge.ir.quantize_input import from_float, from_raw
-from rnn_edge.runtimes.c_host import WARNINGS, compile_c
+from rnn_edge.runtimes.c_host import compile_c
 from tests.c.builds import FAST, export, usable
 from tests.networks import Network, program
 
@@ -28,7 +29,7 @@ class Library:
         artifacts = export(made, folder)
         sources = [artifacts.c_folder / f"{made.name}.c", artifacts.c_folder / "rnn_kernels.c"]
         target = folder / "library.so"
-        compile_c(usable(FAST[0]).compiler, [*WARNINGS, "-O1", "-shared", "-fPIC"], sources, target)
+        compile_c(usable(FAST[0]).compiler, [*c.WARNINGS, "-O1", "-shared", "-fPIC"], sources, target)
         self._library = ctypes.CDLL(str(target))
         self.y = np.zeros(made.values[made.output].size, dtype=made.values[made.output].dtype)
         self.state = np.zeros(sum(made.values[state.name].size for state in made.states), dtype=np.int16)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rnn_edge import __version__
+from rnn_edge.backends import c
 from rnn_edge.calibrate import calibrate
 from rnn_edge.device_info import least_payload
 from rnn_edge.errors import LinkError, RnnEdgeError
@@ -22,7 +23,7 @@ from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.link import play
 from rnn_edge.paths import FIRMWARE, Artifacts
 from rnn_edge.quantize import quantize
-from rnn_edge.runtimes.c_host import WARNINGS, compile_c
+from rnn_edge.runtimes.c_host import compile_c
 from rnn_edge.script import interpret
 from rnn_edge.script import script as vectors_script
 from rnn_edge.source import open_source
@@ -154,7 +155,7 @@ def test_bundled_models_play_their_whole_script(name: str, tmp_path: Path) -> No
 def test_crc_is_that_of_zlib(tmp_path: Path) -> None:
     library = tmp_path / "kernels.so"
     source = FIRMWARE / "kernels" / "rnn_kernels.c"
-    compile_c(usable(FAST[0]).compiler, [*WARNINGS, "-O1", "-shared", "-fPIC"], [source], library)
+    compile_c(usable(FAST[0]).compiler, [*c.WARNINGS, "-O1", "-shared", "-fPIC"], [source], library)
     crc = ctypes.CDLL(str(library)).rnn_crc32
     crc.restype = ctypes.c_uint32
     assert crc(0, b"123456789", 9) == 0xCBF43926 and crc(5, b"", 0) == 5

@@ -41,7 +41,7 @@ def requests(made: Program, rng: np.random.Generator) -> Iterator[bytes]:
         yield wire.request(int(rng.integers(256)) if rng.random() < 0.8 else 1, command, payload)
 
 
-def spoiled(frame: bytes, before: bytes, rng: np.random.Generator) -> bytes:
+def spoiled(frame: bytes, before: bytes, payload: int, rng: np.random.Generator) -> bytes:
     """What is sent for a request: most often itself, coded, otherwise something broken."""
     coded = wire.encode(frame)
     place = int(rng.integers(len(coded)))
@@ -54,7 +54,7 @@ def spoiled(frame: bytes, before: bytes, rng: np.random.Generator) -> bytes:
             return coded[:place] if rng.random() < 0.5 else coded[place:]
         case "long":
             return wire.encode(
-                wire.request(frame[0], wire.RUN, rng.bytes(int(rng.choice([PAYLOAD, PAYLOAD + 1, 3000]))))
+                wire.request(frame[0], wire.RUN, rng.bytes(int(rng.choice([payload, payload + 1, 3000]))))
             )
         case "zero":
             return coded[:place] + b"\0" + coded[place:]
@@ -65,24 +65,29 @@ def spoiled(frame: bytes, before: bytes, rng: np.random.Generator) -> bytes:
     return coded
 
 
+def pieces(made: Program, payload: int, count: int) -> list[bytes]:
+    """What is sent for `count` requests, and then two good ones, for a board that takes `payload` bytes at once."""
+    rng = np.random.default_rng(11)
+    sent = [b""]
+    for frame in islice(requests(made, rng), count):
+        sent.append(spoiled(frame, sent[-1], payload, rng))
+    return [*sent, wire.encode(wire.request(7, wire.CYCLES)), wire.encode(wire.request(8, wire.SAVE, b"\0"))]
+
+
+def assert_answers(answers: list[bytes], sent: bytes, fake: FakeDevice) -> Counter[int]:
+    """The answers are those of the board in Python; how often each status was among them."""
+    expected = [fake.answer(coded) for coded in sent.split(b"\0") if coded]
+    for found, wanted in zip(answers, expected, strict=True):
+        measured = wanted[1] in MEASURED and wanted[4] == wire.OK
+        assert found[:5] == wanted[:5] if measured else found == wanted
+    assert answers[-1][:5] == bytes([8, wire.SAVE | 0x80, len(answers[-1]) - 8, 0, wire.OK])
+    return Counter(answer[4] for answer in expected)
+
+
 @pytest.mark.parametrize(("network", "compiler"), CASES, ids=lambda value: getattr(value, "id", value))
 def test_every_frame_has_its_answer(network: Network, compiler: str, tmp_path: Path) -> None:
     made = program(network)
-    rng = np.random.default_rng(11)
-    pieces = [b""]
-    for frame in islice(requests(made, rng), FRAMES):
-        pieces.append(spoiled(frame, pieces[-1], rng))
-    ending = wire.encode(wire.request(7, wire.CYCLES)), wire.encode(wire.request(8, wire.SAVE, b"\0"))
-    wire_bytes = b"\0".join([*pieces, *ending]) + b"\0"
-
-    fake = FakeDevice(made, PAYLOAD, CORE)
-    expected = [fake.answer(coded) for coded in wire_bytes.split(b"\0") if coded]
-    answers = [
-        wire.decode(coded)[0] for coded in frames_of(build_device(made, tmp_path, compiler, PAYLOAD), wire_bytes)
-    ]
-    for found, wanted in zip(answers[1:], expected, strict=True):
-        measured = wanted[1] in MEASURED and wanted[4] == wire.OK
-        assert found[:5] == wanted[:5] if measured else found == wanted
-    statuses = Counter(answer[4] for answer in expected)
+    sent = b"\0".join(pieces(made, PAYLOAD, FRAMES)) + b"\0"
+    answers = [wire.decode(coded)[0] for coded in frames_of(build_device(made, tmp_path, compiler, PAYLOAD), sent)]
+    statuses = assert_answers(answers[1:], sent, FakeDevice(made, PAYLOAD, CORE))
     assert all(statuses[status] > 50 for status in range(6)) and statuses[wire.OK] > FRAMES // 5
-    assert answers[-1][:5] == bytes([8, wire.SAVE | 0x80, len(answers[-1]) - 8, 0, wire.OK])

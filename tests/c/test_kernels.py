@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rnn_edge.backends import c
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.tables import EXP2, SIGMOID
 from rnn_edge.paths import FIRMWARE
-from rnn_edge.runtimes.c_host import RUNTIMES, WARNINGS, CHost, compile_c
+from rnn_edge.runtimes.c_host import RUNTIMES, CHost, compile_c
 from tests.c.builds import usable
 from tests.c.plain_integers import by_power_of_two, clip, requantize, sigmoid, softmax, tanh
 
@@ -79,7 +80,7 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def compiled(build: CHost, folder: Path) -> Kernels:
     sources = [KERNELS / "rnn_kernels.c", Path(__file__).parent / "kernels_main.c"]
-    compile_c(usable(build).compiler, [*WARNINGS, *build.flags, f"-I{KERNELS}"], sources, folder / "kernels")
+    compile_c(usable(build).compiler, [*c.WARNINGS, *build.flags, f"-I{KERNELS}"], sources, folder / "kernels")
     return Kernels(folder / "kernels")
 
 

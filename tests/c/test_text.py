@@ -15,7 +15,7 @@ import pytest
 
 from rnn_edge.backends import c
 from rnn_edge.backends.c_step import CALLS
-from rnn_edge.backends.c_text import float_literal, identifier, string_literal
+from rnn_edge.backends.c_text import float_literal, identifier, string_literal, table
 from rnn_edge.errors import UserError
 from rnn_edge.ir.ops import KINDS
 from rnn_edge.ir.program import State
@@ -78,6 +78,11 @@ def test_literals() -> None:
         assert np.float32(float_literal(float(value))[:-1]) == value
     with pytest.raises(UserError, match="5000 bytes"):
         string_literal("x" * 5000)
+
+
+def test_sizes_of_tables_do_not_overflow_an_int_of_16_bits() -> None:
+    assert table("int8_t", "matrix", np.zeros((384, 128), dtype=np.int8)).size == "384L * 128"
+    assert table("int8_t", "vector", np.zeros(40000, dtype=np.int8)).size == "40000"  # long as it stands
 
 
 def test_header_in_cpp_and_text_stable_under_clang_format(tmp_path: Path) -> None:

@@ -39,14 +39,15 @@ ALLOWED = {
     "keras_import": BASE | {"cells", "float_model", "keras_archive"},
     "calibrate": BASE | {"cells", "float_model", "readings"},
     "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir"},
-    "board": BASE,
+    "sections": BASE,
+    "board": BASE | {"sections"},
     "compilers": BASE | {"board"},
     "footprint": BASE | {"board"},
-    "build": BASE | {"ir", "backends", "board", "compilers", "footprint", "tools"},
+    "build": BASE | {"ir", "backends", "board", "compilers", "device_info", "footprint", "tools"},
     "emulators": BASE | {"board", "tools", "transports", "simavr"},
-    "tools": BASE | {"board"},
+    "tools": BASE | {"board", "sections"},
     "serial_ports": BASE | {"board"},
-    "flash": BASE | {"board", "tools", "serial_ports"},
+    "flash": BASE | {"board", "tools", "serial_ports", "emulators"},
 }
 HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "tflite_runtime", "ai_edge_litert", "tflite_micro")
 

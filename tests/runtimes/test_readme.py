@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SCRIPTS = Path(sys.executable).parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-FILE_NAME = re.compile(r"^(?:#|/\*) ([\w./-]+\.(?:py|toml|c))\b")
+FILE_NAME = re.compile(r"^(?:#|/\*) ([\w./-]+\.(?:py|toml|c|csv))\b")
 
 
 def test_make_targets_exist() -> None:

@@ -119,7 +119,7 @@ def test_what_a_board_has_to_name(tool: str, message: str, tmp_path: Path) -> No
         ("esptool", {"chip": 3}, "`flash_tool.esptool.chip` is 3, accepted is a valid string: correct it."),
         ("esptool", {"chip": "esp32c3", "offset": "0"}, "offset` is '0', accepted is a valid integer: correct it."),
         ("esptool", {"chip": "esp32c3", "offset": 1}, "offset` is 1, accepted is a multiple of 4096: correct it."),
-        ("openocd", {"target": "x", "config": "y"}, "config` is 'y', accepted is a valid list: correct it."),
+        ("openocd", {"target": "x", "config": "y"}, "config` is 'y', accepted is a list: correct it."),
         ("openocd", {"target": "x", "config": [1]}, "config.0` is 1, accepted is a valid string: correct it."),
         ("stm32flash", {"parity": "7e1"}, "parity` is '7e1', accepted is '8e1' or '8n1': correct it."),
         ("uf2", {"family": -1, "board_id": "x"}, "family` is -1, accepted is greater than or equal to 0: correct it."),
@@ -160,6 +160,14 @@ def test_dry_run_is_what_a_shell_takes(tmp_path: Path) -> None:
         f"# copy {folder}/firmware.uf2 to the drive with Board-ID RPI-RP2; compare where it shows CURRENT.UF2 then",
     ]
     assert flash.dry_run(of, devices.board("qemu", emulated=True)) == [f"# start the emulated mps2-an386 with {of.elf}"]
+
+
+def test_the_serial_port_is_for_tools_that_use_it(tmp_path: Path) -> None:
+    of = devices.image(tmp_path)
+    (line,) = flash.dry_run(of, devices.board("gdb", server="here:1"), port="/dev/ttyACM0", via="there:2")
+    assert "there:2" in line and "here:1" not in line and "/dev/ttyACM0" not in line
+    (line,) = flash.dry_run(of, devices.board("stm32flash"), port="/dev/ttyACM0", via="there:2")
+    assert line.endswith(" /dev/ttyACM0") and "there:2" not in line
 
 
 @pytest.mark.parametrize("name", sorted(all_boards()))

@@ -1,6 +1,7 @@
 /* The link as two files of a debugger or emulator: frames come from link.in, answers go to link.out
- * in its working directory, and at the end of the input the program ends (Arm, "Semihosting for
- * AArch32 and AArch64", and "RISC-V Semihosting", both: operations and their numbers). */
+ * in its working directory, which may be pipes; at the end of the input the program ends (Arm,
+ * "Semihosting for AArch32 and AArch64", and "RISC-V Semihosting", both: operations and their
+ * numbers). */
 #include "bare.h"
 #include "port.h"
 #include "semihosting.h"
@@ -52,15 +53,17 @@ void link_init(void)
     output.handle = open_file(out, sizeof out - 1, WRITE_BINARY);
 }
 
+/* Waits for input, which port.h rules out for a UART: there is nothing else to do. The host may
+ * wait for the answers until then. */
 int port_read(void)
 {
     if (input.next == input.length) {
+        if (output.length > 0)
+            write_block();
         input.next = 0;
         input.length = BLOCK - transfer(SYS_READ, input.handle, input.block, BLOCK);
-        if (input.length == 0) {
-            write_block();
+        if (input.length == 0)
             end(0);
-        }
     }
     return input.block[input.next++];
 }
