@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from . import compilers, device, emulators, flash, serial_ports
 from .board import Board, all_boards, load
 from .device import Way
-from .errors import MissingError, RnnEdgeError
+from .errors import FitError, MissingError, RnnEdgeError, UserError
 from .ir.arithmetic import IntArray
 from .ir.program import Program
 from .link import Link, play
 from .paths import Artifacts
-from .runtimes import Contract, Found, Missing, Played
+from .runtimes import NO_LONGER_WANTED, Contract, Found, Missing, Played
+from .tools import Image
 from .vectors import Command, Moment
 
 WIRE_STEPS = 1000
@@ -24,10 +25,11 @@ WIRE_STEPS = 1000
 
 @dataclass(frozen=True)
 class BoardRuntime:
-    """One board; `port` is the serial port of a real one."""
+    """One board; `port` is the serial port of a real one. A model that is too large fails only where it was `named`."""
 
     board: Board
     port: str | None = None
+    named: bool = False
 
     contract = Contract.EXACT
     format = "c"
@@ -56,7 +58,7 @@ class BoardRuntime:
                 return _played([(board.link, commands)], program)
         tool = flash.choose(self.board).name
         bulk = cut(commands, WIRE_STEPS) if emulators.has_semihosting(self.board, tool) else len(commands)
-        image = device.build_for(artifacts, self.board)[1].image
+        image = self._image(artifacts)
         with ExitStack() as stack:
             board = stack.enter_context(device.flashed(image, program.hash, self.board, Way(tool)))
             parts = [(board.link, commands[:bulk])]
@@ -64,6 +66,14 @@ class BoardRuntime:
                 link = stack.enter_context(device.by_semihosting(program, artifacts, self.board))
                 parts.append((link, commands[bulk:]))
             return _played(parts, program)
+
+    def _image(self, artifacts: Artifacts) -> Image:
+        try:
+            return device.build_for(artifacts, self.board)[1].image
+        except FitError as error:
+            if self.named:
+                raise RnnEdgeError(str(error)) from error
+            raise
 
     def trace(self, program: Program, moments: Sequence[Moment]) -> list[dict[str, IntArray]]:
         """A board shows no values inside a step."""
@@ -91,9 +101,16 @@ def cut(commands: Sequence[Command], steps: int) -> int:
     return place
 
 
+def _while_wanted(commands: Sequence[Command]) -> Iterator[Command]:
+    for command in commands:
+        if NO_LONGER_WANTED.is_set():
+            raise RnnEdgeError("The script was broken off.")
+        yield command
+
+
 def _played(parts: Sequence[tuple[Link, Sequence[Command]]], program: Program) -> Played:
     started = time.perf_counter()
-    results = [result for link, commands in parts for result in play(link, program, commands)]
+    results = [result for link, commands in parts for result in play(link, program, _while_wanted(commands))]
     seconds = time.perf_counter() - started
     used, size = parts[0][0].stack()
     return Played(results, seconds, {"stack": f"{used:,} of {size:,} bytes"})
@@ -102,9 +119,13 @@ def _played(parts: Sequence[tuple[Link, Sequence[Command]]], program: Program) -
 def board_runtimes(names: Sequence[str], all_emulated: bool, port: str | None) -> list[BoardRuntime]:
     """The boards of these names or paths, and all emulated ones where asked for.
 
-    UserError for an unknown name, MissingError where a board that was named, or what it needs, is not there.
+    UserError for an unknown name, or several real boards at one port; MissingError where a board that was named, or
+    what it needs, is not there.
     """
-    named = {board.id: BoardRuntime(board, port) for board in map(load, names)}
+    named = {board.id: BoardRuntime(board, port, named=True) for board in map(load, names)}
+    real = [name for name, runtime in named.items() if not runtime.board.emulated]
+    if port is not None and len(real) > 1:
+        raise UserError(f"--port is the port of one board; verify {' and '.join(real)} one by one.")
     for runtime in named.values():
         found = runtime.find()
         if isinstance(found, Missing):

@@ -96,7 +96,7 @@ def _raw_channel(channel: int, unit: Fraction, mean: Fraction, step: Fraction, z
 
 def _tokens(program: Program, x: NDArray[np.generic]) -> IntArray:
     assert program.tokens is not None
-    if not np.all((x >= 0) & (x < program.tokens) & (x == np.trunc(x))):
+    if not np.isin(x, np.arange(program.tokens)).all():
         raise UserError(f"{program.name} takes whole tokens from 0 to {program.tokens - 1}; the input has others.")
     return x.astype(np.int64)
 

@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_travels_inside(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for folder in ("models", "firmware"):
+    for folder in ("models", "firmware", "boards"):
         tracked = subprocess.run(["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True)
         assert {f"rnn_edge/{name}" for name in tracked.stdout.split()} <= names
     assert any(name.startswith("rnn_edge/backends/templates/") for name in names)
@@ -34,7 +34,7 @@ def test_everything_travels_inside(wheel: Path) -> None:
 
 
 def test_it_works_in_a_fresh_environment_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
-    """With the core's dependencies alone: no TensorFlow, no runtime but a compiler."""
+    """With the core's dependencies alone: no TensorFlow, no runtime but compilers and an emulated board."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=300)
     scripts = tmp_path / "venv" / "bin"
     subprocess.run([scripts / "pip", "install", "--quiet", str(wheel)], check=True, timeout=600)
@@ -55,5 +55,8 @@ def test_it_works_in_a_fresh_environment_from_an_empty_folder(wheel: Path, tmp_p
     verdict = json.loads(run("verify", str(keras), "--runtime", "c-gcc-O2", "--json"))
     assert verdict["passed"]
     assert verdict["rows"][1]["differing"] == 0
+    flashed = run("flash", str(keras), "--board", "mps2-an386")
+    assert "core Cortex-M4 tables ok self-test ok" in flashed and "every section" in flashed
+    assert {row["id"] for row in json.loads(run("boards", "--json"))} >= {"mps2-an386", "arduino-uno"}
     listed = {row["runtime"]: row for row in json.loads(run("runtimes", "--json"))}
     assert "pip install" in listed["litert-ref"]["how"]

@@ -164,10 +164,11 @@ def test_dry_run_is_what_a_shell_takes(tmp_path: Path) -> None:
 
 def test_the_serial_port_is_for_tools_that_use_it(tmp_path: Path) -> None:
     of = devices.image(tmp_path)
-    (line,) = flash.dry_run(of, devices.board("gdb", server="here:1"), port="/dev/ttyACM0", via="there:2")
-    assert "there:2" in line and "here:1" not in line and "/dev/ttyACM0" not in line
-    (line,) = flash.dry_run(of, devices.board("stm32flash"), port="/dev/ttyACM0", via="there:2")
-    assert line.endswith(" /dev/ttyACM0") and "there:2" not in line
+    probe = devices.board("openocd", interface="stlink", target="stm32f4x")
+    (line,) = flash.dry_run(of, probe, port="/dev/ttyACM0", via="0671FF")
+    assert "adapter serial 0671FF" in line and "/dev/ttyACM0" not in line
+    (line,) = flash.dry_run(of, devices.board("stm32flash"), port="/dev/ttyACM0", via="0671FF")
+    assert line.endswith(" /dev/ttyACM0") and "0671FF" not in line
 
 
 @pytest.mark.parametrize("name", sorted(all_boards()))
