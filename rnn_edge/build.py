@@ -19,13 +19,13 @@ from . import __version__, compilers, footprint
 from .backends import c
 from .board import Board
 from .compilers import Compiler
-from .device_info import least_payload
 from .errors import UserError
 from .files import replacing_folder, write_atomically
 from .footprint import Footprint
 from .ir.arithmetic import IntArray
 from .ir.plan import make_plan
 from .ir.program import DTYPES, Program
+from .link.device_info import least_payload
 from .paths import FIRMWARE, Artifacts
 from .tools import Image
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from . import emulators, flash, serial_ports
 from .board import Board
 from .build import Firmware, build
-from .device_info import DeviceInfo
 from .errors import MismatchError, UserError
 from .files import replacing_folder
 from .ir.check import check
 from .ir.program import Program, load
 from .link import Link
+from .link.device_info import DeviceInfo
+from .link.transports import SerialTransport
 from .names import identifier
 from .paths import Artifacts
 from .tools import Image
-from .transports import SerialTransport
 
 KEPT = ".boards"
 """Folder, beside those of the models, with what was flashed to emulated boards."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from .export import Exported
 from .ir.check import SCHEMES
-from .metrics import Metrics
 from .paths import Artifacts
-from .quality import Quality
 from .runtimes import Found, Missing
 from .verdict import FAILED, INTERPRETER, MISSING, PASSED, Row, Verdict
+
+if TYPE_CHECKING:
+    from .export import Exported
+    from .metrics import Metrics
+    from .quality import Quality
 
 console = Console(highlight=False)
 

@@ -89,7 +89,9 @@ class Gdb:
                 (r"Connection (refused|timed out|reset|closed)|No such file or directory", MissingError),
                 ("MIS-MATCHED", MismatchError),
             ),
-            advice=f"start the GDB server at {address}, or name another with --via",
+            advice="the emulator has ended, start again"
+            if board.emulated
+            else f"start the GDB server at {address}, or name another with --via",
         )
         return [step]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unicorn:
-    """Its one step only says so, like that of qemu: who flashes starts rnn_edge/unicorn_machine.py with the image."""
+    """Its one step only says so, like that of qemu: who flashes starts the emulator with the image."""
 
     name: str = "unicorn"
     requires: tuple[str, ...] = ()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from intelhex import IntelHex
 
-from rnn_edge import board, footprint, simavr
+from rnn_edge import board, footprint
 from rnn_edge.board import Board
+from rnn_edge.emulators import simavr
 from rnn_edge.tools import Image
 
 UNO, MEGA = board.load("simavr-uno"), board.load("simavr-mega")

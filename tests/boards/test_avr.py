@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from intelhex import IntelHex
 
-from rnn_edge import board, emulators, flash, link, simavr, tools
+from rnn_edge import board, emulators, flash, link, tools
 from rnn_edge.board import Board, FlashTool
 from rnn_edge.build import Firmware, build
+from rnn_edge.emulators import simavr
 from rnn_edge.errors import FitError, MissingError, RnnEdgeError, UserError
 from rnn_edge.export import export
-from rnn_edge.frames import Frame, Request, Status
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
+from rnn_edge.link.frames import Frame, Request, Status
 from rnn_edge.paths import Artifacts
 from rnn_edge.source import open_source
 from rnn_edge.tools import Image, Step, all_tools
@@ -260,7 +261,8 @@ def test_it_ends_with_the_process_that_started_it_and_leaves_no_file(
     temporary.mkdir()
     path = firmwares[UNO.id].image.hex
     script.write_text(
-        "import os, signal; from pathlib import Path; from rnn_edge import board, simavr, tools\n"
+        "import os, signal; from pathlib import Path; from rnn_edge import board, tools\n"
+        "from rnn_edge.emulators import simavr\n"
         f"with simavr.machine(board.load('simavr-uno'), tools.Image(*[Path({str(path)!r})] * 3)) as machine:\n"
         "    print(Path('/proc/thread-self/children').read_text(), flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn_edge import compilers, simavr
+from rnn_edge import compilers
 from rnn_edge.backends.c_text import float_literal, table
 from rnn_edge.board import Board
+from rnn_edge.emulators import simavr
 from rnn_edge.paths import FIRMWARE
 from tests.c.test_kernels import matvec_case
 

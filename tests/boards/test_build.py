@@ -15,8 +15,8 @@ from intelhex import IntelHex
 from rnn_edge import compilers
 from rnn_edge.board import Board, Region, all_boards, load
 from rnn_edge.build import Firmware, build
-from rnn_edge.device_info import least_payload
 from rnn_edge.errors import MissingError, RnnEdgeError, UserError
+from rnn_edge.link.device_info import least_payload
 from rnn_edge.paths import Artifacts
 from rnn_edge.tools import find_program
 from tests.boards.bundled import NAMES, bundled

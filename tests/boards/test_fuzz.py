@@ -8,9 +8,9 @@ import pytest
 
 from rnn_edge import emulators
 from rnn_edge.board import load
-from rnn_edge.device_info import DeviceInfo
 from rnn_edge.errors import MissingError
 from rnn_edge.link import Transport
+from rnn_edge.link.device_info import DeviceInfo
 from tests import fake_device as wire
 from tests.boards.bundled import bundled
 from tests.c.test_device_fuzz import assert_answers, pieces

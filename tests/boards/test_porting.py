@@ -12,7 +12,7 @@ import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from rnn_edge import simavr
+from rnn_edge.emulators import simavr
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_raw
 

@@ -34,7 +34,7 @@ int main(void)
 """
 TAIL = "port_write('E'); for (;;) (void)port_read(); }\n"
 SECONDS = 20
-MODULE = (sys.executable, "-m", "rnn_edge.unicorn_machine")
+MODULE = (sys.executable, "-m", "rnn_edge.emulators.unicorn_machine")
 
 
 def program(folder: Path, on: str, body: str) -> Path:

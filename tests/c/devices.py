@@ -11,9 +11,9 @@ import numpy as np
 from rnn_edge.backends import c
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
+from rnn_edge.link.transports import PipeTransport
 from rnn_edge.paths import FIRMWARE
 from rnn_edge.runtimes.c_host import compile_c
-from rnn_edge.transports import PipeTransport
 from tests.c.builds import BUILDS, inputs, usable
 
 PAYLOAD = 256

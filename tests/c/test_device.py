@@ -15,12 +15,12 @@ import pytest
 from rnn_edge import __version__
 from rnn_edge.backends import c
 from rnn_edge.calibrate import calibrate
-from rnn_edge.device_info import least_payload
 from rnn_edge.errors import LinkError, RnnEdgeError
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.link import play
+from rnn_edge.link.device_info import least_payload
 from rnn_edge.paths import FIRMWARE, Artifacts
 from rnn_edge.quantize import quantize
 from rnn_edge.runtimes.c_host import compile_c

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from rnn_edge import link as link_module
 from rnn_edge.errors import LinkError, UserError
-from rnn_edge.frames import Frame, Request, Status, cobs_decode, cobs_encode
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.link import Link, play
+from rnn_edge.link.frames import Frame, Request, Status, cobs_decode, cobs_encode
 from rnn_edge.script import random_inputs
 from rnn_edge.vectors import Command
 from rnn_edge.vectors import play as play_session

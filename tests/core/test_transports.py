@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from rnn_edge import transports
 from rnn_edge.errors import LinkError, MissingError, UserError
-from rnn_edge.link import Transport
-from rnn_edge.transports import PipeTransport, SerialTransport, SocketTransport
+from rnn_edge.link import Transport, transports
+from rnn_edge.link.transports import PipeTransport, SerialTransport, SocketTransport
 
 ECHO = "import os\nwhile data := os.read(0, 4096): os.write(1, data)"
 

@@ -25,8 +25,8 @@ from rnn_edge.flash import flash
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
+from rnn_edge.link.transports import SocketTransport
 from rnn_edge.tools import Image, Step
-from rnn_edge.transports import SocketTransport
 from tests.c.builds import export, script
 from tests.networks import golden_program
 

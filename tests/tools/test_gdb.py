@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnn_edge import flash, tools
+from rnn_edge.board import load
 from rnn_edge.errors import MismatchError, MissingError, RnnEdgeError, UserError
 from rnn_edge.tools import Image, Step, gdb
 
@@ -119,8 +120,10 @@ def test_nothing_that_gdb_says_may_be_missing(
 
 @pytest.mark.parametrize("server", ["/nowhere/gdb.sock", "localhost:1"])
 def test_no_server(server: str, tmp_path: Path) -> None:
-    of = looped(tmp_path, "m4")
+    of, real = looped(tmp_path, "m4"), load("nucleo-f446re")
     with pytest.raises(MissingError, match=rf"{server}.*start the GDB server at {server}, or name another with --via"):
+        flash.flash(of, real, "gdb", port=server)
+    with pytest.raises(MissingError, match=rf"{server}.*the emulator has ended, start again"):
         flash.flash(of, BOARD, port=server)
 
 

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import simavr, tools
-from .board import Board
-from .errors import LinkError, MissingError, RnnEdgeError, UserError
-from .files import vanishing_folder
-from .tools import Image
-from .transports import PipesTransport, SerialTransport, SocketTransport
+from .. import tools
+from ..board import Board
+from ..errors import LinkError, MissingError, RnnEdgeError, UserError
+from ..files import vanishing_folder
+from ..link.transports import PipesTransport, SerialTransport, SocketTransport
+from ..tools import Image
+from . import simavr
 
 AT_START = ("qemu", "unicorn")
 """Tools that start the emulator with the image, instead of writing it into the memory of an empty one."""
@@ -149,7 +150,7 @@ def _command(program: str, board: Board, image: Image | None, uart: int) -> list
     if program == _UNICORN:
         assert image is not None
         elf = str(image.elf.resolve())
-        return [sys.executable, "-m", "rnn_edge.unicorn_machine", board.model_dump_json(), elf, str(uart)]
+        return [sys.executable, "-m", "rnn_edge.emulators.unicorn_machine", board.model_dump_json(), elf, str(uart)]
     assert board.emulator is not None
     found = tools.find_program(program)
     assert found is not None

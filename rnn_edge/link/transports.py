@@ -9,7 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from .errors import LinkError, MissingError, RnnEdgeError, UserError
+from ..errors import LinkError, MissingError, RnnEdgeError, UserError
 
 WRITE_SECONDS = 5.0
 """How long the other end may take none of what is sent."""

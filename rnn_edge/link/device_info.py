@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import __version__
-from .errors import LinkError
-from .ir.program import DTYPES, Program
+from .. import __version__
+from ..errors import LinkError
+from ..ir.program import DTYPES, Program
 
 PROTOCOL = 1
 """Version of the link protocol."""

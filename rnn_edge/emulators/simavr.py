@@ -20,11 +20,11 @@ import platformdirs
 from elftools.elf.elffile import ELFFile
 from intelhex import IntelHex, IntelHexError
 
-from .board import Board
-from .errors import MissingError, RnnEdgeError, UserError
-from .paths import FIRMWARE
-from .processes import compiler_complaint
-from .tools import Image
+from ..board import Board
+from ..errors import MissingError, RnnEdgeError, UserError
+from ..paths import FIRMWARE
+from ..processes import compiler_complaint
+from ..tools import Image
 
 BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 """Where Debian's arduino-core-avr has them."""

@@ -9,8 +9,8 @@ import select
 import socket
 from dataclasses import dataclass
 
-from .board import Board
-from .errors import UserError
+from ..board import Board
+from ..errors import UserError
 
 PAGE = 0x1000
 SYSTEM_PAGE = 0xE000E000

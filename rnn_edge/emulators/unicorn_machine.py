@@ -1,4 +1,4 @@
-"""An emulated Cortex-M board on the unicorn CPU emulator: `python -m rnn_edge.unicorn_machine BOARD ELF SOCKET`.
+"""An emulated Cortex-M board on the CPU emulator unicorn, a process: `unicorn_machine BOARD ELF SOCKET`.
 
 BOARD is a board in JSON, SOCKET the number of an open socket that listens. The program starts when a host connects, as
 with QEMU's `-chardev socket,server=on`, and this process ends when that host closes the connection. A fault of the
@@ -22,8 +22,8 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from unicorn import arm_const
 
-from .board import Board, Region
-from .errors import RnnEdgeError, UserError
+from ..board import Board, Region
+from ..errors import RnnEdgeError, UserError
 from .unicorn_devices import PAGE, HostLeft, ResetRequest, Wire, devices
 
 CORES = {

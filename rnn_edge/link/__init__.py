@@ -11,12 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import LinkError, UserError
+from ..ir.arithmetic import IntArray
+from ..ir.program import Program
+from ..vectors import INSTANCES, Command, Result
 from .device_info import DeviceInfo
-from .errors import LinkError, UserError
 from .frames import ANSWER, Frame, Request, Status
-from .ir.arithmetic import IntArray
-from .ir.program import Program
-from .vectors import INSTANCES, Command, Result
 
 ATTEMPTS = 3
 """How often a request is sent that arrives damaged."""
