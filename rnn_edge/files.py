@@ -55,20 +55,19 @@ def vanishing_folder() -> Iterator[Path]:
 
     For what must have a path, such as the Unix socket of a GDB server. UserError where it cannot be made.
     """
-    script = """trap '' PIPE; folder=$(mktemp -d) || exit; echo "$folder"; read -r _; rm -rf "$folder" """
+    try:
+        folder = tempfile.mkdtemp()
+    except OSError as error:
+        raise UserError("No temporary folder can be made; set TMPDIR to a folder that can be written.") from error
     shell = subprocess.Popen(
-        ["/bin/sh", "-c", script],
+        ["/bin/sh", "-c", 'read -r _; exec /bin/rm -rf "$0"', folder],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # no Ctrl-C for it
     )
     with shell:  # closes its input at the end, and waits for it
-        assert shell.stdout is not None
-        line = shell.stdout.readline()
-        if not line:
-            raise UserError("No temporary folder can be made; set TMPDIR to a folder that can be written.")
-        yield Path(os.fsdecode(line[:-1]))
+        yield Path(folder)
 
 
 def _swap(new: Path, folder: Path) -> None:

@@ -106,7 +106,7 @@ class CommandLine:
         folder = self.temporary.with_name("hidden")
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(HIDING.format(names=modules))
-        for name in (*programs, "mktemp", "rm"):  # those two every system has
+        for name in programs:
             found = find_program(name)
             assert found is not None
             (folder / name).symlink_to(found)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_temporary_folder_vanishes_with_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(ZeroDivisionError), vanishing_folder() as folder:
         assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700
         (folder / "deeper").mkdir()
@@ -101,6 +102,6 @@ def test_a_temporary_folder_vanishes_when_we_are_killed(whom: Callable[[], int],
 def test_without_a_place_for_temporary_folders_one_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(UserError, match="set TMPDIR to a folder that can be written"), vanishing_folder():
         pass
