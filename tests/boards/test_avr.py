@@ -56,9 +56,7 @@ def firmwares(power: tuple[Program, Artifacts], tmp_path_factory: pytest.TempPat
 
 @NEEDS
 @BOARDS
-def test_what_a_board_says_of_itself(
-    at: Board, power: tuple[Program, Artifacts], firmwares: dict[str, Firmware]
-) -> None:
+def test_what_a_board_says(at: Board, power: tuple[Program, Artifacts], firmwares: dict[str, Firmware]) -> None:
     program, artifacts = power
     commands, expected = read_commands(program, artifacts.vectors)
     commands = commands[:500]
