@@ -222,12 +222,12 @@ def flash(
 
 
 @main.command()
-@BOARD
+@click.option("--board", help="Board that was flashed [default: whatever answers at --port].")
 @PORT
 @click.option("--input", "source", type=click.File(encoding="utf-8-sig", errors="replace"), default="-",
               help="File of steps [default: standard input].")  # fmt: skip
 @OUT
-def monitor(board: str, port: str | None, source: TextIO, out: Path) -> None:
+def monitor(board: str | None, port: str | None, source: TextIO, out: Path) -> None:
     """Feed a flashed board live and see its answers.
 
     A step is a line of physical values (or a token), separated by blanks or commas; an empty line begins a new
@@ -238,7 +238,7 @@ def monitor(board: str, port: str | None, source: TextIO, out: Path) -> None:
     from .device import connected, program_on
     from .monitor import monitor as run
 
-    with connected(load(board), port, out) as device:
+    with connected(load(board) if board else None, port, out) as device:
         program = program_on(device, out)
         report_boards.show_monitor(device, program)
         for seen in run(device.link, program, source):

@@ -22,6 +22,9 @@ from .names import identifier
 from .paths import Artifacts
 from .tools import Image
 
+BAUD = 115200
+"""Of a board that nobody has named."""
+
 KEPT = ".boards"
 """Folder, beside those of the models, with what was flashed to emulated boards."""
 
@@ -75,8 +78,17 @@ def flashed(
 
 
 @contextmanager
-def connected(board: Board, port: str | None, out: Path) -> Iterator[Device]:
-    """A board that was flashed before: a real one at its port, an emulated one with what `keep` put into `out`."""
+def connected(board: Board | None, port: str | None, out: Path) -> Iterator[Device]:
+    """A board that was flashed before: a real one at its port, an emulated one with what `keep` put into `out`.
+
+    Without a board: whatever answers at `port`, at the usual BAUD. UserError without a port too.
+    """
+    if board is None:
+        if port is None:
+            raise UserError("Neither a board nor a port is named; add --board or --port.")
+        with Link(SerialTransport(port, BAUD)) as link:
+            yield Device(link, _sound(link.info(), f"the board at {port}"))
+        return
     if board.emulated:
         image = _image_in(out / KEPT / board.id)
         if not image.elf.is_file():
@@ -146,10 +158,14 @@ def identify(link: Link, board: Board, program_hash: str | None = None) -> Devic
         raise MismatchError(
             f"{board.id} runs program {info.program_hash[:12]} of {info.model}, not {program_hash[:12]}; flash it."
         )
+    return _sound(info, board.id)
+
+
+def _sound(info: DeviceInfo, who: str) -> DeviceInfo:
     if not info.tables_ok:
-        raise MismatchError(f"The tables in the flash of {board.id} are damaged: their CRC differs; flash it again.")
+        raise MismatchError(f"The tables in the flash of {who} are damaged: their CRC differs; flash it again.")
     if not info.self_test_ok:
-        raise MismatchError(f"{board.id} computed its built-in vectors wrong; flash it again, or suspect the board.")
+        raise MismatchError(f"The built-in vectors came out wrong on {who}; flash it again, or suspect the board.")
     return info
 
 

@@ -111,7 +111,7 @@ def spoil(elf: Path, wanted: str) -> None:
     ("constant", "said"),
     [
         ("weight", f"The tables in the flash of {BOARD} are damaged"),
-        ("self_test_outputs", "computed its built-in vectors wrong"),
+        ("self_test_outputs", "The built-in vectors came out wrong"),
     ],
 )
 def test_damaged_firmware(constant: str, said: str, rnn_edge: CommandLine) -> None:

@@ -56,7 +56,7 @@ def test_a_board_that_computes_what_it_should(rnn_edge: CommandLine) -> None:
 DEVICES: dict[str, tuple[Transport, str, int]] = {
     "another core": (FakeDevice(POWER, core="Cortex-M0"), f"The board that answered has a Cortex-M0, but {BOARD}", 2),
     "damaged tables": (FakeDevice(POWER, core=CORE, flags=2), f"The tables in the flash of {BOARD} are damaged", 1),
-    "wrong self-test": (FakeDevice(POWER, core=CORE, flags=1), f"{BOARD} computed its built-in vectors wrong", 1),
+    "wrong self-test": (FakeDevice(POWER, core=CORE, flags=1), f"The built-in vectors came out wrong on {BOARD}", 1),
     "silence": (Silent(), "The board gave no answer within 5 s", 3),
     "unplugged": (Leaving(FakeDevice(POWER, core=CORE), 4), UNPLUGGED, 3),
 }
@@ -66,6 +66,12 @@ DEVICES: dict[str, tuple[Transport, str, int]] = {
 def test_a_board_that_cannot_be_monitored(case: str, rnn_edge: CommandLine) -> None:
     device, said, code = DEVICES[case]
     assert said in monitored(rnn_edge, device, code)
+
+
+def test_a_board_that_nobody_has_named(rnn_edge: CommandLine) -> None:
+    with serial_port(FakeDevice(POWER, core="none of ours")) as port:
+        assert "on none of ours" in rnn_edge.run("monitor", "--port", port, sent="1\n2\n3\n")
+    assert "add --board or --port" in rnn_edge.refused("monitor")
 
 
 @pytest.mark.parametrize("case", ["another core", "damaged tables"])
