@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from .ir.arithmetic import IntArray
 from .ir.program import Program
 from .link import Link, play
 from .paths import Artifacts
-from .runtimes import NO_LONGER_WANTED, Contract, Found, Missing, Played
+from .runtimes import Contract, Found, Missing, Played
 from .tools import Image
 from .vectors import Command, Moment
 
@@ -101,16 +101,9 @@ def cut(commands: Sequence[Command], steps: int) -> int:
     return place
 
 
-def _while_wanted(commands: Sequence[Command]) -> Iterator[Command]:
-    for command in commands:
-        if NO_LONGER_WANTED.is_set():
-            raise RnnEdgeError("The script was broken off.")
-        yield command
-
-
 def _played(parts: Sequence[tuple[Link, Sequence[Command]]], program: Program) -> Played:
     started = time.perf_counter()
-    results = [result for link, commands in parts for result in play(link, program, _while_wanted(commands))]
+    results = [result for link, commands in parts for result in play(link, program, commands)]
     seconds = time.perf_counter() - started
     used, size = parts[0][0].stack()
     return Played(results, seconds, {"stack": f"{used:,} of {size:,} bytes"})

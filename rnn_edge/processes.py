@@ -6,12 +6,16 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import RnnEdgeError
 
 TIMEOUT_SECONDS = 600
+
+INTERRUPTED = threading.Event()
+"""Set when nobody waits for results any more (Ctrl-C): threads that talk to a process for long then end by an error."""
 
 
 def run_module(who: str, module: str, *arguments: str) -> None:

@@ -19,7 +19,8 @@ from .ir.check import check
 from .ir.program import Program, load
 from .outputs import decide, dequantize, snr_db
 from .paths import Artifacts
-from .runtimes import NO_LONGER_WANTED, Contract, Found, Missing, Runtime, all_runtimes
+from .processes import INTERRUPTED
+from .runtimes import Contract, Found, Missing, Runtime, all_runtimes
 from .script import interpret
 from .vectors import Command, Result, outputs_of, read_commands
 from .verdict import FAILED, INTERPRETER, MISSING, PASSED, REPORTED, Row, Verdict
@@ -51,7 +52,7 @@ def verify(
     small, makes a row of its own, never a passed one; a missing one that was asked for by name is a MissingError.
     """
     runtimes = [*boards, *(_choose(only) if only or not boards else ())]
-    NO_LONGER_WANTED.clear()
+    INTERRUPTED.clear()
     program = check(load(artifacts.program_json, artifacts.program_npz))
     commands, stored = read_commands(program, vectors or artifacts.vectors)
     definition, expected = _define(program, commands, stored)
@@ -67,7 +68,7 @@ def verify(
                 rows.append(job.result())
                 progress(rows[-1])
         except BaseException:  # Ctrl-C too
-            NO_LONGER_WANTED.set()
+            INTERRUPTED.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     verdict = Verdict(program.name, program.hash, program.scheme, tuple(rows))

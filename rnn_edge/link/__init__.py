@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import LinkError, UserError
 from ..ir.arithmetic import IntArray
 from ..ir.program import Program
+from ..processes import INTERRUPTED
 from ..vectors import INSTANCES, Command, Result
 from .device_info import DeviceInfo
 from .frames import ANSWER, Frame, Request, Status
@@ -136,6 +137,8 @@ class Link:
 
     def _ask(self, request: Request, payload: bytes = b"") -> bytes:
         """The data of the answer."""
+        if INTERRUPTED.is_set():
+            raise LinkError("The board was not asked further: the command was interrupted.")
         self.info()
         self._sequence = self._sequence % 255 + 1  # 0 belongs to answers to what nobody could read
         answer = self._exchange(request, payload, self._timeout)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,9 +19,6 @@ from ..ir.arithmetic import IntArray
 from ..ir.program import Program
 from ..paths import Artifacts
 from ..vectors import Command, Moment, Result
-
-NO_LONGER_WANTED = threading.Event()
-"""Set when nobody waits for results any more: what plays for long may end with an RnnEdgeError."""
 
 
 class Contract(StrEnum):

@@ -14,7 +14,7 @@ from tests.boards.command_line import CommandLine
 BOARD = "mps2-an386"
 EMPTY = ("qemu-system-arm", "-gdb")  # waits for a flash tool
 FULL = ("qemu-system-arm", "-semihosting-config")  # the second of a verification, when it computes
-SECONDS = 25.0  # for what a killed command leaves to go; the boards of this file compute for longer
+SECONDS = 30.0  # for what a killed command leaves to go; the boards of this file compute for longer
 
 
 def test_an_emulator_that_dies_while_it_is_flashed(rnn_edge: CommandLine, tmp_path: Path) -> None:
