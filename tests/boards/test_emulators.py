@@ -149,7 +149,7 @@ def test_a_fault_starts_the_firmware_anew(board_id: str, tmp_path: Path, monkeyp
     made = firmware("power", board, tmp_path)
     with emulators.emulator(board, made.image) as emulated:
         transport, came = emulated.open(), b""
-        while len(came) < 5 and (data := transport.read(5.0)):
+        while len(came) < 5 and (data := transport.read(30.0)):
             came += data
         transport.close()
     assert came[:5] == b"xxxxx"
