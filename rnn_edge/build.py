@@ -66,7 +66,7 @@ def build(
         objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", "device.c"})
         elf = _link(chosen, objects, _is_bare(board), stage)
         sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, stage))
-        footprint.check(sizes, board, program.name)
+        footprint.check(sizes, board, program.name, program.scheme)
         footprint.check_reach(elf, objects, board, program.name)
         binary = footprint.flash_content(elf, board.memory)
         with replacing_folder(folder) as new:

@@ -62,8 +62,9 @@ def measure(elf: Path, objects: Sequence[Path], memory: Memory, model: str, fram
     return Footprint(dict(groups["flash"]), dict(groups["ram"]))
 
 
-def check(footprint: Footprint, board: Board, model: str) -> None:
+def check(footprint: Footprint, board: Board, model: str, scheme: str) -> None:
     """FitError with the numbers where the firmware needs more than the board has."""
+    smaller = " or" if scheme == "int8" else ", the scheme int8 or"
     for name, groups, region in (
         ("flash", footprint.flash, board.memory.flash),
         ("RAM", footprint.ram, board.memory.ram),
@@ -73,7 +74,7 @@ def check(footprint: Footprint, board: Board, model: str) -> None:
             parts = ", ".join(f"{group} {size:,}" for group, size in sorted(groups.items(), key=lambda item: -item[1]))
             raise FitError(
                 f"{model} does not fit on {board.name}: it needs {needed:,} bytes of {name} ({parts}), the board has "
-                f"{region.size:,}; take fewer units or a larger board."
+                f"{region.size:,}; take fewer units{smaller} a larger board."
             )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,28 +53,38 @@ def verify(
     small, makes a row of its own, never a passed one; a missing one that was asked for by name is a MissingError.
     """
     runtimes = [*boards, *(_choose(only) if only or not boards else ())]
-    INTERRUPTED.clear()
     program = check(load(artifacts.program_json, artifacts.program_npz))
     commands, stored = read_commands(program, vectors or artifacts.vectors)
     definition, expected = _define(program, commands, stored)
     progress(definition)
     rows = [definition]
     exam = Exam(program, artifacts, commands, expected)
-    with ThreadPoolExecutor(JOBS) as pool:
-        try:
-            jobs = [pool.submit(_examine, runtime, exam) for runtime in runtimes]
-            if keras_float.NAME in only or not (only or boards):
-                jobs.append(pool.submit(_report_float, exam))
-            for job in jobs:
-                rows.append(job.result())
-                progress(rows[-1])
-        except BaseException:  # Ctrl-C too
-            INTERRUPTED.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    examinations = [partial(_examine, runtime, exam) for runtime in runtimes]
+    if keras_float.NAME in only or not (only or boards):
+        examinations.append(partial(_report_float, exam))
+    rows += _at_the_same_time(examinations, progress)
     verdict = Verdict(program.name, program.hash, program.scheme, tuple(rows))
     write_atomically(artifacts.verdict, verdict.to_json().encode())
     return verdict
+
+
+def _at_the_same_time(examinations: Sequence[Callable[[], Row]], progress: Callable[[Row], None]) -> list[Row]:
+    """Their rows in order. On an interrupt, what has not begun is dropped and what runs is told so."""
+    rows = []
+    try:
+        with ThreadPoolExecutor(JOBS) as pool:
+            jobs = [pool.submit(examination) for examination in examinations]
+            try:
+                for job in jobs:
+                    rows.append(job.result())
+                    progress(rows[-1])
+            except BaseException:  # Ctrl-C too
+                INTERRUPTED.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    finally:  # all threads have ended
+        INTERRUPTED.clear()
+    return rows
 
 
 def _choose(only: Sequence[str]) -> list[Runtime]:

@@ -75,7 +75,7 @@ def how_to_get(board: Board, tool: str) -> list[str]:
     program = _program(board, tool)
     if program == _UNICORN:
         return [] if importlib.util.find_spec(_UNICORN) is not None else [_GET_UNICORN]
-    return [] if program == _SIMAVR else tools.how_to_get([program])
+    return simavr.how_to_get() if program == _SIMAVR else tools.how_to_get([program])
 
 
 def has_semihosting(board: Board, tool: str) -> bool:

@@ -29,6 +29,9 @@ from ..tools import Image
 BOOTLOADERS = Path("/usr/share/arduino/hardware/arduino/avr/bootloaders")
 """Where Debian's arduino-core-avr has them."""
 
+HEADERS = Path("/usr/include/simavr")
+"""Where Debian's libsimavr-dev has them."""
+
 _RUNNER = FIRMWARE / "emulators" / "simboard.c"
 _ERASED = 0xFF
 
@@ -47,6 +50,17 @@ class _Chip:
     bootloader: Callable[[], IntelHex]
 
 
+def how_to_get() -> list[str]:
+    """The command that installs what the runner and its bootloaders need; none where all is there."""
+    needs = {
+        "gcc": shutil.which("gcc") is not None,
+        "libsimavr-dev libelf-dev": HEADERS.is_dir(),
+        "arduino-core-avr": BOOTLOADERS.is_dir(),
+    }
+    missing = [packages for packages, there in needs.items() if not there]
+    return [f"apt install {' '.join(missing)}"] if missing else []
+
+
 @contextmanager
 def machine(board: Board, image: Image | None) -> Iterator[Machine]:
     """A board with `image` in its flash; without an image, with the bootloader of an Arduino, for a flash tool.
@@ -63,7 +77,7 @@ def machine(board: Board, image: Image | None) -> Iterator[Machine]:
     content = chip.bootloader() if image is None else _read_hex(image.hex)
     if content.maxaddr() >= chip.flash:
         raise UserError(f"{board.id} has {chip.flash:,} bytes of flash; the image ends at {content.maxaddr() + 1:,}.")
-    runner = _compiled("simboard", "gcc", ("-O2", "-isystem", "/usr/include/simavr"), _RUNNER, ("-lsimavr",), _GET)
+    runner = _compiled("simboard", "gcc", ("-O2", "-isystem", str(HEADERS)), _RUNNER, ("-lsimavr",), _GET)
     content.padding = _ERASED
     boot = content.minaddr() if image is None else 0
     with os.fdopen(os.memfd_create("flash"), "wb", buffering=0) as memory:

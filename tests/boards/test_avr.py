@@ -286,7 +286,17 @@ def test_an_image_that_is_too_large(tmp_path: Path) -> None:
             pass
 
 
+@NEEDS
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert simavr.how_to_get() == []
+    monkeypatch.setattr(simavr, "HEADERS", tmp_path / "none")
+    assert simavr.how_to_get() == ["apt install libsimavr-dev libelf-dev"]
+    with pytest.raises(MissingError, match="flashed with avrdude, .*`apt install libsimavr-dev libelf-dev`"):
+        flash.choose(UNO)
+    monkeypatch.setattr(simavr, "BOOTLOADERS", tmp_path / "none")
+    assert simavr.how_to_get() == ["apt install libsimavr-dev libelf-dev arduino-core-avr"]
+    monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(simavr, "BOOTLOADERS", tmp_path)
     with pytest.raises(MissingError, match="apt install arduino-core-avr"), simavr.machine(MEGA, None):

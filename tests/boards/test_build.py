@@ -12,10 +12,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from intelhex import IntelHex
 
-from rnn_edge import compilers
+from rnn_edge import compilers, footprint
 from rnn_edge.board import Board, Region, all_boards, load
 from rnn_edge.build import Firmware, build
-from rnn_edge.errors import MissingError, RnnEdgeError, UserError
+from rnn_edge.errors import FitError, MissingError, RnnEdgeError, UserError
+from rnn_edge.footprint import Footprint
 from rnn_edge.link.device_info import least_payload
 from rnn_edge.paths import Artifacts
 from rnn_edge.tools import find_program
@@ -153,6 +154,12 @@ def test_a_model_that_is_too_large_is_refused_with_numbers(
         pytest.skip(str(error))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "net"]
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize(("scheme", "advice"), [("int8", "units or a"), ("int16x8", "units, the scheme int8 or a")])
+def test_what_would_help_is_said(scheme: str, advice: str) -> None:
+    with pytest.raises(FitError, match=f"needs 40,000 bytes of flash .* has 32,256; take fewer {advice} larger board"):
+        footprint.check(Footprint({"weights": 40_000}, {}), load("arduino-uno"), "net", scheme)
 
 
 def test_a_step_that_no_frame_holds_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rnn_edge.ir.interpret import Interpreter, InterpreterSession
 from rnn_edge.ir.program import Program, save
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.paths import Artifacts
+from rnn_edge.processes import INTERRUPTED
 from rnn_edge.runtimes import Contract, Found, Missing, Played
 from rnn_edge.script import script
 from rnn_edge.vectors import Command, Moment, play, read_commands, write_commands
@@ -126,6 +127,17 @@ def test_a_crash_is_a_failure(monkeypatch: pytest.MonkeyPatch, exported: Artifac
     verdict = run(monkeypatch, exported, FakeRuntime(fault="crash"))
     assert not verdict.passed
     assert verdict.rows[1].note == "fell over"
+
+
+def test_an_interrupt_ends_with_its_verification(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
+    def interrupt(row: Row) -> None:
+        if row.runtime == "fake":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(verification, "all_runtimes", lambda: {"fake": FakeRuntime()})
+    with pytest.raises(KeyboardInterrupt):
+        verification.verify(exported, ["fake"], progress=interrupt)
+    assert not INTERRUPTED.is_set()
 
 
 def test_a_missing_runtime_is_never_passed(monkeypatch: pytest.MonkeyPatch, exported: Artifacts) -> None:
