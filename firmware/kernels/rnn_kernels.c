@@ -5,16 +5,6 @@
 typedef char rnn_shift_of_32_bits_is_arithmetic[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
 typedef char rnn_shift_of_64_bits_is_arithmetic[(INT64_C(-3) >> 1) == -2 ? 1 : -1];
 
-static int16_t sat16(int32_t v)
-{
-    return (int16_t)(v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v);
-}
-
-static int8_t sat8(int32_t v)
-{
-    return (int8_t)(v > INT8_MAX ? INT8_MAX : v < INT8_MIN ? INT8_MIN : v);
-}
-
 /* ---- Matrix-vector product ------------------------------------------------------------------ */
 
 /* |acc| < 2^31, 0 < r < 2^15, 1 <= t <= 46.
@@ -26,20 +16,20 @@ static int16_t requantize(int32_t acc, int16_t r, uint8_t t)
 }
 
 /* sum(|W| * 2^7) + |b| < 2^31 for each row: every partial sum of acc fits, in any order. */
-void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const RNN_FLASH rnn_linear *w)
+void rnn_matvec64_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear64 *w)
 {
     const RNN_FLASH int8_t *row = w->weight;
     for (int32_t i = 0; i < w->rows; i++) {
         int32_t acc = w->bias[i];
         for (int32_t j = 0; j < w->cols; j++)
-            acc += (int32_t)row[j] * x[j]; /* |product| <= 127 * 2^7 < 2^14 */
+            acc += (int32_t)row[j] * (x[j] - RNN_ORIGIN); /* |product| <= 127 * 2^7 < 2^14 */
         y[i] = requantize(acc, w->multiplier[i], w->shift[i]);
         row += w->cols;
     }
 }
 
 /* sum(|W| * 2^15) + |b| < 2^31 for each row: every partial sum of acc fits, in any order. */
-void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w)
+void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64 *w)
 {
     const RNN_FLASH int8_t *row = w->weight;
     for (int32_t i = 0; i < w->rows; i++) {
@@ -51,62 +41,32 @@ void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear
     }
 }
 
+/* ---- Embedding ------------------------------------------------------------------------------ */
+
+/* token * n: a program has less than 2^26 bytes. No memcpy: it cannot read the flash of an AVR. */
+void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n)
+{
+    const RNN_FLASH int8_t *row = table + token * n;
+    for (int32_t i = 0; i < n; i++)
+        y[i] = (rnn_operand)(row[i] + RNN_ORIGIN);
+}
+
 void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n)
 {
-    const RNN_FLASH int8_t *row = table + token * n; /* a program has less than 2^26 bytes */
-    for (int32_t i = 0; i < n; i++)                  /* memcpy cannot read the flash of an AVR */
+    const RNN_FLASH int8_t *row = table + token * n;
+    for (int32_t i = 0; i < n; i++)
         y[i] = row[i];
 }
 
-/* ---- Element by element --------------------------------------------------------------------- */
-
-/* |a + b| and |a - b| are at most 2^16. */
-void rnn_add_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n)
+void rnn_narrow(int8_t *y, const rnn_operand *x, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
-        y[i] = sat16((int32_t)a[i] + b[i]);
-}
-
-void rnn_sub_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n)
-{
-    for (int32_t i = 0; i < n; i++)
-        y[i] = sat16((int32_t)a[i] - b[i]);
-}
-
-/* v * 2^-shift, |v| <= 2^30, 1 <= shift <= 30: one bit rounded half up, the rest half away from
- * zero. |half| <= 2^29 and the rounding term is at most 2^28: their sum is below 2^30. */
-static int32_t shift_round(int32_t v, int32_t shift)
-{
-    const int32_t half = (v + 1) >> 1;
-    if (shift == 1)
-        return half;
-    return (half + (INT32_C(1) << (shift - 2)) + (half >> 31)) >> (shift - 1);
-}
-
-/* |a * b| <= 2^30, reached by -2^15 * -2^15. */
-void rnn_mul_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t shift, int32_t n)
-{
-    for (int32_t i = 0; i < n; i++)
-        y[i] = sat16(shift_round((int32_t)a[i] * b[i], shift));
-}
-
-void rnn_rescale_s16_s8(int8_t *y, const int16_t *x, int32_t shift, int32_t n)
-{
-    for (int32_t i = 0; i < n; i++)
-        y[i] = sat8(shift_round(x[i], shift));
-}
-
-void rnn_relu_s16(int16_t *y, const int16_t *x, int32_t n)
-{
-    for (int32_t i = 0; i < n; i++)
-        y[i] = x[i] > 0 ? x[i] : 0;
+        y[i] = (int8_t)(x[i] - RNN_ORIGIN);
 }
 
 /* ---- Sigmoid and tanh ----------------------------------------------------------------------- */
 
-/* Sigmoid at i / 24 in units of 2^-16, moved by half of the error that linear interpolation makes
- * in the middle of each interval. It never falls. */
-static const RNN_FLASH uint16_t SIGMOID[256] = {
+const RNN_FLASH uint16_t rnn_sigmoid_table[256] = {
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
     41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
     48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
@@ -128,45 +88,6 @@ static const RNN_FLASH uint16_t SIGMOID[256] = {
     65532, 65532, 65532, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65534, 65534,
     65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65535,
 };
-
-/* SIGMOID at position * 2^-bits, in units of 2^-(16 + bits). position >> bits < 255, bits <= 9.
- * The result lies between two entries << bits: below 2^16 * 2^9 = 2^25. */
-static int32_t interpolate(int32_t position, int32_t bits)
-{
-    const int32_t low = SIGMOID[position >> bits];
-    const int32_t high = SIGMOID[(position >> bits) + 1];
-    const int32_t rest = position & ((INT32_C(1) << bits) - 1);
-    return low * (INT32_C(1) << bits) + rest * (high - low);
-}
-
-/* |position| <= 2^15 * 3 * 2^12 < 2^29. Every sum stays within 0 to 2^25 + 511.
- * Largest y: (65534 * 2^9 + 511 + 512) >> 10 = 32767. Smallest: 2^10 >> 10 = 1. */
-void rnn_sigmoid_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n)
-{
-    const int32_t unit = INT32_C(3) << (12 - fraction);
-    for (int32_t i = 0; i < n; i++) {
-        const int32_t position = x[i] * unit;
-        const int32_t magnitude = position < 0 ? -position : position;
-        const int32_t curve =
-            magnitude >> 9 >= 255 ? INT32_C(0x7FFF) << 10 : interpolate(magnitude, 9);
-        const int32_t twice = position < 0 ? (INT32_C(1) << 25) - curve + 511 : curve + 512;
-        y[i] = (int16_t)(twice >> 10);
-    }
-}
-
-/* |position| < 2^29 as above; 2^23 <= curve <= 0xFFFF * 2^8, so that |y| <= 2^15 - 1. */
-void rnn_tanh_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n)
-{
-    const int32_t unit = INT32_C(3) << (12 - fraction);
-    for (int32_t i = 0; i < n; i++) {
-        const int32_t position = x[i] * unit;
-        const int32_t magnitude = position < 0 ? -position : position;
-        const int32_t curve =
-            magnitude >> 8 >= 255 ? INT32_C(0xFFFF) << 8 : interpolate(magnitude, 8);
-        const int32_t one = INT32_C(1) << 23; /* a half in the table, zero of the curve */
-        y[i] = (int16_t)((position < 0 ? one - curve + 127 : curve - one + 128) >> 8);
-    }
-}
 
 /* ---- Softmax, argmax ------------------------------------------------------------------------ */
 

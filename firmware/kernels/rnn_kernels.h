@@ -1,34 +1,23 @@
-/* Integer kernels of rnn_edge: one for each operation of a quantized program.
+/* Integer kernels of rnn_edge that are the same on every core: what comes before and after a step,
+ * and what is too rare in it to be fast. Those of the step are in rnn_step.h.
  *
  * C99, no heap, no state, no float but in rnn_quantize_f32_*. The results are defined bit for bit;
  * every kernel computes the same integers on every core.
  *
  * Names end in the types of input and output. Out-parameters come first, lengths last. Arrays hold
- * `n` elements, n >= 1. A kernel that works element by element (add, sub, mul, sigmoid, tanh, relu)
- * may write exactly over one of its inputs; otherwise arrays must not overlap. Preconditions are
- * proven when a program is exported and are not tested at run time.
+ * `n` elements, n >= 1, and must not overlap. Preconditions are proven when a program is exported
+ * and are not tested at run time.
  */
 #ifndef RNN_KERNELS_H
 #define RNN_KERNELS_H
 
-#include <stdint.h>
-
-/* Constant tables lie in flash. That of an AVR has addresses of its own, which __flash says in C;
- * C++ has no word for it, so that tables have to be defined in C. */
-#if defined(__AVR__) && defined(__FLASH)
-#ifdef __STRICT_ANSI__
-#error "The word __flash is GNU C: compile with -std=gnu99 or newer."
-#endif
-#define RNN_FLASH __flash
-#else
-#define RNN_FLASH
-#endif
+#include "rnn_core.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* A matrix-vector product with one requantization a row:
+/* A matrix-vector product whose requantization needs 64 bits, one a row:
  * y = sat16(((W x + b) * r + 2^(t - 1)) >> t), rounded half up. */
 typedef struct {
     int32_t rows;
@@ -37,7 +26,7 @@ typedef struct {
     const RNN_FLASH int32_t *bias;       /* b */
     const RNN_FLASH int16_t *multiplier; /* r, 2^14 to 2^15 - 1 */
     const RNN_FLASH uint8_t *shift;      /* t, 1 to 46 */
-} rnn_linear;
+} rnn_linear64;
 
 /* One input channel: q = round(x * gain + offset). */
 typedef struct {
@@ -52,30 +41,20 @@ typedef struct {
     uint8_t shift;  /* 0 to 40 */
 } rnn_raw_channel;
 
+/* Sigmoid at i / 24 in units of 2^-16, moved by half of the error that linear interpolation makes
+ * in the middle of each interval. It never falls. */
+extern const RNN_FLASH uint16_t rnn_sigmoid_table[256];
+
 /* y = requantize(W x + b). sum(|W| * |x|) + |b| < 2^31 for every row and every possible x. */
-void rnn_matvec_s8_s16(int16_t *y, const int8_t *x, const RNN_FLASH rnn_linear *w);
-void rnn_matvec_s16_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w);
+void rnn_matvec64_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear64 *w);
+void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64 *w);
 
 /* y = table[token], rows of n. 0 <= token < rows of the table. */
+void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 
-/* y = sat16(a + b), y = sat16(a - b) */
-void rnn_add_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n);
-void rnn_sub_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t n);
-
-/* y = sat16(a * b * 2^-shift), 1 <= shift <= 30, rounded half up at one bit, then half away from
- * zero. */
-void rnn_mul_s16(int16_t *y, const int16_t *a, const int16_t *b, int32_t shift, int32_t n);
-
-/* y = sat8(x * 2^-shift), 1 <= shift <= 15, rounded as in rnn_mul_s16. y must not overlap x. */
-void rnn_rescale_s16_s8(int8_t *y, const int16_t *x, int32_t shift, int32_t n);
-
-/* Sigmoid and hyperbolic tangent of x * 2^-fraction, 0 <= fraction <= 12, in units of 2^-15. */
-void rnn_sigmoid_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n);
-void rnn_tanh_s16(int16_t *y, const int16_t *x, int32_t fraction, int32_t n);
-
-/* y = max(x, 0) */
-void rnn_relu_s16(int16_t *y, const int16_t *x, int32_t n);
+/* y = x, which holds int8 values. */
+void rnn_narrow(int8_t *y, const rnn_operand *x, int32_t n);
 
 /* Probabilities in units of 2^-15, 0 to 32767. multiplier: 1 to 2^31 - 1, the scale of the logits
  * in octaves, times 2^26. n <= 65536. */

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,15 +14,18 @@ from .. import __version__
 from ..ir import arithmetic
 from ..ir.arithmetic import IntArray
 from ..ir.interpret import Interpreter
-from ..ir.ops import op_requantization
-from ..ir.plan import check_plan, make_plan
-from ..ir.program import Op, Program
+from ..ir.plan import make_plan
+from ..ir.plan_check import check_plan
+from ..ir.program import Program
 from ..ir.quantize_input import float_channels, raw_channels
 from ..paths import FIRMWARE
-from .c_step import function_body
-from .c_text import Table, check_model_name, float_literal, identifier, string_literal, table, with_notes
+from .c_step import function_body, scratch_bytes
+from .c_step import lap_names as step_lap_names
+from .c_tables import Tables, all_tables, crc
+from .c_text import check_model_name, float_literal, identifier, string_literal, table, with_notes
 
-KERNELS = ("rnn_kernels.h", "rnn_kernels.c")
+KERNELS = tuple(sorted(path.name for path in (FIRMWARE / "kernels").iterdir()))
+"""Files of the kernels, of which rnn_kernels.c is compiled."""
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror")
 """All C of the project compiles with these."""
@@ -31,27 +33,50 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedant
 _TYPE_NAMES = {"int8": "s8", "int16": "s16"}
 
 
-def write(program: Program, trace: bool = False) -> dict[str, str]:
+def write(program: Program, trace: bool = False, laps: bool = False) -> dict[str, str]:
     """File name -> text of the model and its kernels; same program, same bytes.
 
-    `trace`: the step hands every value to `rnn_trace_s8` and `rnn_trace_s16`, for a build that looks for a difference.
+    `trace`: the step hands its values to `rnn_trace_s8` and `rnn_trace_s16`, for a build that looks for a difference.
+    `laps`: it calls `rnn_lap` with the number of each statement behind it, for a build that measures them.
     """
     check_model_name(program.name)
     facts = _facts(program)
-    plan = check_plan(program, make_plan(program))
-    tables = [one for op in program.ops for one in _tables(program, op)]
-    body, head = (function_body(program, part, trace) for part in (plan.body, plan.head))
-    defines, data = _defines(program, tables, 2 * plan.scratch), _data(program, tables)
+    plan = check_plan(program, make_plan(program, every_value=trace))
+    shared, own = all_tables(program, plan)
+    body = function_body(program, plan.body, trace, 0 if laps else None)
+    head = function_body(program, plan.head, trace, len(plan.body.statements.order) if laps else None)
+    scratch = max(scratch_bytes(program, part) for part in (plan.body, plan.head))
+    facts |= {"shared": shared, "own": own, "crcs": _crcs(shared, own)}
     files = {
-        f"{program.name}.h": _render("model.h.j2", defines=defines, **facts),
-        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, **data, **facts),
+        f"{program.name}.h": _render("model.h.j2", defines=_defines(program, scratch), **facts),
+        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, laps=laps, **facts),
+        f"{program.name}_tables.h": _render("model_tables.h.j2", **_channels(program), **facts),
     }
     return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
 
 
+def file_names(model: str) -> tuple[str, ...]:
+    """The files of an exported model of this name."""
+    return (f"{model}.h", f"{model}.c", f"{model}_tables.h", *KERNELS)
+
+
+def lap_names(program: Program) -> list[str]:
+    """What each statement of the step computes, in the order of its laps."""
+    plan = make_plan(program)
+    return [name for part in (plan.body, plan.head) for name in step_lap_names(program, part)]
+
+
+def stack_bytes(program: Program) -> int:
+    """Most bytes that the arrays of a step take on the stack."""
+    plan = make_plan(program)
+    return max(scratch_bytes(program, part) for part in (plan.body, plan.head))
+
+
 def table_sizes(program: Program) -> dict[str, int]:
-    """Bytes of each constant table, by its name in C."""
-    return {one.name: len(one.content) for op in program.ops for one in _tables(program, op)}
+    """Bytes of each constant table on a core with little memory (RNN_NARROW), by its name in C."""
+    shared, own = all_tables(program, make_plan(program))
+    narrow = next(tables for tables in own if tables.guard == "RNN_NARROW")
+    return {one.name: len(one.content) for one in (*shared.tables, *narrow.tables)}
 
 
 def binding(program: Program) -> str:
@@ -112,7 +137,7 @@ def _facts(program: Program) -> dict[str, Any]:
     }
 
 
-def _defines(program: Program, tables: Sequence[Table], scratch_bytes: int) -> list[str]:
+def _defines(program: Program, scratch: int) -> list[str]:
     """The macros of the header, with their meaning."""
     upper, tokens = program.name.upper(), program.tokens
     x, y = program.values[program.input], program.values[program.output]
@@ -130,51 +155,25 @@ def _defines(program: Program, tables: Sequence[Table], scratch_bytes: int) -> l
         ("OUTPUTS", y.size, ""),
         ("OUTPUT_SCALE", float_literal(y.scale), f"{'logit' if program.softmax else 'output'} = y * scale"),
         ("STATE_BYTES", state_bytes, f"of {program.name}_state"),
-        ("SCRATCH_BYTES", scratch_bytes, "on the stack while a step runs"),
-        ("TABLES_CRC", f"UINT32_C(0x{_crc(tables):08X})", f"{program.name}_tables_crc() of undamaged tables"),
+        ("SCRATCH_BYTES", scratch, "of arrays on the stack while a step runs, at most"),
     ]
     return with_notes([(f"#define {upper}_{name} {value}", note) for name, value, note in rows])
 
 
-def _crc(tables: Sequence[Table]) -> int:
-    return zlib.crc32(b"".join(one.content for one in tables))
+def _crcs(shared: Tables, own: Sequence[Tables]) -> list[tuple[str, str]]:
+    return [(tables.guard, f"UINT32_C(0x{crc(shared, tables):08X})") for tables in own]
 
 
-def _data(program: Program, tables: Sequence[Table]) -> dict[str, Any]:
-    """The constant tables, named after the values that they compute."""
-    data: dict[str, Any] = {
-        "tables": tables,
-        "crc_lines": with_notes([(f"crc = rnn_crc32(crc, {t.name}, sizeof {t.name});", "") for t in tables], indent=4),
-        "linears": [
-            {"name": f"{program.name}_{op.output}", "rows": rows, "cols": cols}
-            for op in program.ops
-            if op.kind == "matvec"
-            for rows, cols in [program.constants[op.constants[0]].shape]
-        ],
+def _channels(program: Program) -> dict[str, Any]:
+    """The constants that turn physical values and raw counts into inputs."""
+    if program.tokens is not None:
+        return {}
+    gains, offsets = float_channels(program)
+    gain, offset, shift = (column.tolist() for column in raw_channels(program))
+    return {
+        "float_channels": [(float_literal(g), float_literal(o)) for g, o in zip(gains, offsets, strict=True)],
+        "raw_channels": list(zip(gain, offset, shift, strict=True)),
     }
-    if program.tokens is None:
-        gains, offsets = float_channels(program)
-        data["float_channels"] = [(float_literal(g), float_literal(o)) for g, o in zip(gains, offsets, strict=True)]
-        gain, offset, shift = (column.tolist() for column in raw_channels(program))
-        data["raw_channels"] = list(zip(gain, offset, shift, strict=True))
-    return data
-
-
-def _tables(program: Program, op: Op) -> list[Table]:
-    prefix = f"{program.name}_{op.output}"
-    match op.kind:
-        case "matvec":
-            weight, bias, _ = (program.constants[name] for name in op.constants)
-            requantization = op_requantization(program, op)
-            return [
-                table("int8_t", f"{prefix}_weight", weight),
-                table("int32_t", f"{prefix}_bias", bias),
-                table("int16_t", f"{prefix}_multiplier", requantization.r),
-                table("uint8_t", f"{prefix}_shift", requantization.t),
-            ]
-        case "gather":
-            return [table("int8_t", f"{prefix}_table", program.constants[op.constants[0]])]
-    return []
 
 
 @cache

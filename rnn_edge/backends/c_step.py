@@ -1,209 +1,195 @@
-"""The body of a step function in C: pointers to the values of each layer, then one call an operation."""
+"""The body of a step function in C: arrays, then a product or a loop over the elements for each statement."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..ir.ops import mul_shift, rescale_shift
-from ..ir.plan import INPUT, OUTPUT, SCRATCH, Copy, Part, Place
-from ..ir.program import Op, Program
-from .c_text import identifier, with_notes
+from ..ir.headroom import headroom
+from ..ir.plan import INPUT, LOCAL, OUTPUT, Copy, Part, Place, local_arrays
+from ..ir.program import Op, Program, Value
+from ..ir.statements import Gather, Loop, Product, Statement
+from .c_equations import Equations
+from .c_loop import loop_lines
+from .c_names import Names
+from .c_text import with_notes
+
+
+def function_body(program: Program, part: Part, trace: bool = False, laps: int | None = None) -> str:
+    """The statements of one part of a step, without braces.
+
+    `trace`: every value is handed to `rnn_trace_*`; `laps`: `rnn_lap` is called after each statement, from this number.
+    """
+    writer = _Writer(program, part, trace, laps)
+    text = writer.text()
+    unused = [f"    (void){name};" for name in writer.parameters() if not re.search(rf"\b{name}\b", text)]
+    return "\n\n".join(filter(None, ["\n".join(unused), text]))
+
+
+def lap_names(program: Program, part: Part) -> list[str]:
+    """What each statement computes, as its comment says it in short."""
+    equations = Equations(program, part)
+    return [equations.summary(statement) for statement in part.statements.order]
+
+
+def scratch_bytes(program: Program, part: Part) -> int:
+    """Most bytes that the arrays of a part take on any core: where int8 operands are widened to int16 by fours."""
+    arrays, sections = local_arrays(program, part), _sections(program, part)
+    homes = [{name for name in arrays if _home(part, name, sections) == index} for index in range(len(sections))]
+    widened = program.values[program.input]
+    wide = _words(widened) if _reads_input(program, part) and widened.dtype == "int8" else 0
+    everywhere = sum(_words(value) for name, value in arrays.items() if not any(name in home for home in homes))
+    return everywhere + wide + max((sum(_words(arrays[name]) for name in home) for home in homes), default=0)
+
+
+def _words(value: Value) -> int:
+    return (value.size + 3) // 4 * 8 if value.dtype == "int8" else 2 * value.size
 
 
 @dataclass(frozen=True)
-class Call:
-    """One kind of operation: the kernel it calls, the equation beside it, and a number that the kernel needs.
+class _Section:
+    """Statements of one layer: numbers `begin` to `end`."""
 
-    Both texts take {y}, {a} and {b}; the kernel also {n} (elements of y), {p} (the number), {in_type} (s8 or s16, of a)
-    and {data} (prefix of its tables).
-    """
-
-    kernel: str
-    equation: str
-    parameter: Callable[[Program, Op], int] = lambda program, op: 0
+    layer: str
+    begin: int
+    end: int
 
 
-def _fraction(program: Program, op: Op) -> int:
-    return program.values[op.inputs[0]].fraction
+def _sections(program: Program, part: Part) -> list[_Section]:
+    layers = Equations(program, part).layers
+    numbered = enumerate(layers[statement.ops[0].output] for statement in part.statements.order)
+    runs = [[index for index, _ in run] for _, run in groupby(numbered, lambda pair: pair[1])]
+    return [_Section(layers[part.statements.order[run[0]].ops[0].output], run[0], run[-1] + 1) for run in runs]
 
 
-CALLS: dict[str, Call] = {
-    "matvec": Call("rnn_matvec_{in_type}_s16({y}, {a}, &{data}_linear);", "{y} = W {a} + b"),
-    "add": Call("rnn_add_s16({y}, {a}, {b}, {n});", "{y} = {a} + {b}"),
-    "sub": Call("rnn_sub_s16({y}, {a}, {b}, {n});", "{y} = {a} - {b}"),
-    "mul": Call("rnn_mul_s16({y}, {a}, {b}, {p}, {n});", "{y} = {a} * {b}", mul_shift),
-    "rescale": Call("rnn_rescale_s16_s8({y}, {a}, {p}, {n});", "{y} = {a} in 8 bits", rescale_shift),
-    "sigmoid": Call("rnn_sigmoid_s16({y}, {a}, {p}, {n});", "{y} = sigmoid({a})", _fraction),
-    "tanh": Call("rnn_tanh_s16({y}, {a}, {p}, {n});", "{y} = tanh({a})", _fraction),
-    "relu": Call("rnn_relu_s16({y}, {a}, {n});", "{y} = max({a}, 0)"),
-    "gather": Call("rnn_gather_s8({y}, {data}_table, {a}, {n});", "{y} = table[{a}]"),
-}
-"""Every kind but slice, which is a pointer into its parent and no call."""
+def _home(part: Part, name: str, sections: Sequence[_Section]) -> int | None:
+    """The one section that uses a local array, if it is one."""
+    used = {index for index in range(len(part.statements.order)) if name in _uses(part, index)}
+    if any(copy.source == Place(LOCAL, name) or copy.target == Place(LOCAL, name) for copy in part.copies):
+        return None
+    return next((i for i, s in enumerate(sections) if used and s.begin <= min(used) and max(used) < s.end), None)
 
 
-def function_body(program: Program, part: Part, trace: bool) -> str:
-    """The statements of one part of a step, without braces."""
-    writer = _Writer(program, part, trace)
-    sections = ["\n".join(lines) for lines in writer.sections() if lines]
-    text = "\n\n".join(sections)
-    opening = [f"    (void){name};" for name in writer.parameters() if not re.search(rf"\b{name}\b", text)]
-    if part.scratch:
-        opening.append(f"    int16_t scratch[{part.scratch}];")
-    return "\n\n".join(["\n".join(opening), text] if opening else [text])
+def _uses(part: Part, index: int) -> set[str]:
+    statement = part.statements.order[index]
+    values = [*part.statements.reads(index), *(statement.stores if isinstance(statement, Loop) else ())]
+    values += [statement.op.output] if isinstance(statement, Gather) else []
+    targets = {statement.target.array} if isinstance(statement, Product) else set()
+    return {part.statements.views[name].array for name in values} | targets
+
+
+def _reads_input(program: Program, part: Part) -> bool:
+    products = [s.op for s in part.statements.order if isinstance(s, Product)]
+    return any(part.find(op.inputs[0])[0].area == INPUT for op in products)
 
 
 class _Writer:
-    def __init__(self, program: Program, part: Part, trace: bool) -> None:
-        self.program, self.part, self.trace = program, part, trace
-        self._values = program.values
-        self._layers = _layers(program, part)
-        self._locals = _local_names(self._layers)
-        self._read = _read_names(part, trace)
-        self._slices = {op.output: op for op in part.ops if op.kind == "slice"}
-        self._terms: dict[str, str] = {}  # value without a name in the equations -> what it stands for
+    def __init__(self, program: Program, part: Part, trace: bool, laps: int | None) -> None:
+        self._program, self._part, self._trace, self._laps = program, part, trace, laps
+        self._names = Names(program, part)
+        self._equations = Equations(program, part)
+        self._arrays = local_arrays(program, part)
+        self._sections = _sections(program, part)
+        self._homes = {name: _home(part, name, self._sections) for name in self._arrays}
 
     def parameters(self) -> list[str]:
         """The parameters of the function that this part becomes."""
-        names = {place.area for place in self.part.places.values()}
-        return ["state", *([self._input] if INPUT in names else [])]
+        areas = {place.area for place in self._part.places.values()}
+        return ["state", *([self._names.input] if INPUT in areas else [])]
 
-    def sections(self) -> Iterator[list[str]]:
-        for layer, ops in groupby(self.part.ops, lambda op: self._layers[op.output]):
-            yield self._section(layer, list(ops))
-        yield with_notes([self._copy(copy) for copy in self.part.copies], indent=4)
+    def text(self) -> str:
+        shared = [self._declaration(name, 4) for name, home in self._homes.items() if home is None]
+        blocks = [self._section(index) for index in range(len(self._sections))]
+        copies = "\n".join(with_notes([self._copy(copy) for copy in self._part.copies], indent=4))
+        return "\n\n".join(filter(None, ["\n".join([*self._widening(), *shared]), *blocks, copies]))
 
-    def _section(self, layer: str, ops: list[Op]) -> list[str]:
-        title = [f"    /* {layer} */"] if layer else []
-        pointers = [line for op in ops for line in self._pointer(op)]
-        calls = [line for op in ops for line in self._call(op, layer)]
-        return title + pointers + ([""] if pointers and calls else []) + with_notes(calls, indent=4)
+    def _section(self, number: int) -> str:
+        """Its arrays and statements, in braces where other sections have arrays that may take the same memory."""
+        section = self._sections[number]
+        arrays = [name for name, home in self._homes.items() if home == number]
+        braces = bool(arrays) and len(self._sections) > 1
+        indent = 8 if braces else 4
+        declared = [self._declaration(name, indent) for name in arrays]
+        body = self._statements(range(section.begin, section.end), indent)
+        title = f"    /* {section.layer} */" if section.layer else ""
+        inner = "\n\n".join(filter(None, ["\n".join(declared), body]))
+        return "\n".join(filter(None, [title, "    {\n" + inner + "\n    }" if braces else inner]))
 
-    # pointers
+    def _declaration(self, name: str, indent: int) -> str:
+        value, text = self._arrays[name], self._names.array(name)
+        operand = value.dtype == "int8"
+        return " " * indent + (f"RNN_OPERAND({text}, {value.size});" if operand else f"int16_t {text}[{value.size}];")
 
-    def _pointer(self, op: Op) -> Iterator[str]:
-        """Declaration of a value that is neither an array of the caller nor a state, where it is read at all."""
-        name, place = op.output, self.part.places[op.output]
-        if op.kind == "slice":
-            if name in self._read:
-                parent = self.expression(op.inputs[0])
-                yield f"    const int16_t *const {self._local(name)} = {parent} + {op.begin};"
-        elif place.area == SCRATCH:
-            yield f"    {self._values[name].dtype}_t *const {self._local(name)} = {self._in_scratch(name, place)};"
+    def _widening(self) -> list[str]:
+        """The caller's int8 vector in the form that products take."""
+        value = self._program.values[self._program.input]
+        if not _reads_input(self._program, self._part) or value.dtype != "int8":
+            return []
+        return [
+            f"    RNN_WIDENED(x_wide, {value.size});",
+            f"    const rnn_operand *const x8 = rnn_widen(x_wide, {self._names.input}, {value.size});",
+        ]
 
-    def expression(self, name: str) -> str:
-        """How the step says a value: a parameter, a state, or a pointer that `_pointer` declared."""
-        place = self.part.places[name]
-        if name in self._slices or place.area == SCRATCH:
-            return self._local(name)
-        return self._at(name, place)
+    # statements
 
-    def _at(self, name: str, place: Place) -> str:
-        match place.area:
-            case "input":
-                return self._input
-            case "output":
-                return "y"
-            case "state":
-                pointer = f"state->{identifier(place.state, self.program.name)}"
-                return f"{pointer} + {place.offset}" if place.offset else pointer
-        return self._in_scratch(name, place)
+    def _statements(self, numbers: range, indent: int) -> str:
+        """Calls that follow each other share the column of their notes; a loop has room above and below."""
+        blocks: list[list[str]] = []
+        calls: list[tuple[str, str]] = []
+        for number in numbers:
+            statement = self._part.statements.order[number]
+            if isinstance(statement, Loop):
+                comment = self._equations.comment(statement, indent)
+                lines = loop_lines(self._program, self._part, number, self._names, indent)
+                blocks += [with_notes(calls, indent), [*comment, *lines]]
+                calls = self._probes(number, statement)
+            else:
+                calls += [self._call(statement), *self._probes(number, statement)]
+        return "\n\n".join("\n".join(lines) for lines in [*blocks, with_notes(calls, indent)] if lines)
 
-    def _in_scratch(self, name: str, place: Place) -> str:
-        pointer = f"scratch + {place.offset}"
-        return pointer if self._values[name].dtype == "int16" else f"(int8_t *)({pointer})"
+    def _call(self, statement: Product | Gather) -> tuple[str, str]:
+        op, note = statement.op, self._equations.of(statement.op)
+        if isinstance(statement, Gather):
+            place, _ = self._part.find(op.output)
+            kind = "s8" if place.area == OUTPUT else "operand"
+            size, table = self._program.values[op.output].size, f"{self._program.name}_{op.output}_table"
+            return f"rnn_gather_{kind}({self._at(op.output)}, {table}, token, {size});", note
+        place, offset = self._part.places[statement.target.array], statement.target.offset
+        kernel = "matvec64" if headroom(self._program, op) is None else "matvec_add" if statement.adds else "matvec"
+        kind = "s8" if self._program.values[op.inputs[0]].dtype == "int8" else "s16"
+        target, x = self._names.pointer(place, offset), self._operand(op)
+        linear = f"&{self._program.name}_{statement.name}_linear"
+        return f"rnn_{kernel}_{kind}({target}, {x}, {linear});", self._equations.product(statement)
 
-    @property
-    def _input(self) -> str:
-        return "token" if self.program.tokens is not None else "x"
+    def _operand(self, op: Op) -> str:
+        place, _ = self._part.find(op.inputs[0])
+        narrow = self._program.values[op.inputs[0]].dtype == "int8"
+        return "x8" if place.area == INPUT and narrow else self._at(op.inputs[0])
 
-    def _local(self, name: str) -> str:
-        return identifier(self._locals.get(name, name), self.program.name)
+    def _at(self, value: str) -> str:
+        return self._names.pointer(*self._part.find(value))
 
-    # calls
-
-    def _call(self, op: Op, layer: str) -> Iterator[tuple[str, str]]:
-        """Statement and equation."""
-        if op.kind != "slice":
-            call, in_value = CALLS[op.kind], self._values[op.inputs[0]]
-            facts = {
-                "n": self._values[op.output].size,
-                "p": call.parameter(self.program, op),
-                "in_type": "s8" if in_value.dtype == "int8" else "s16",
-                "data": f"{self.program.name}_{op.output}",
-            }
-            names = dict(zip("yab", (op.output, *op.inputs), strict=False))
-            pointers = {key: self.expression(name) for key, name in names.items()}
-            said = {key: self._said(name, layer, op.kind, key) for key, name in names.items()}
-            said |= {key: pointer for key, pointer in pointers.items() if pointer in ("y", "token")}
-            equation = call.equation.format(**said)
-            if _TEMPORARY.fullmatch(op.output):
-                self._terms[op.output] = equation.partition(" = ")[2]
-                equation = ""
-            yield call.kernel.format(**pointers, **facts), equation
-        if self.trace:
-            value = self._values[op.output]
-            kind = "s8" if value.dtype == "int8" else "s16"
-            yield f'rnn_trace_{kind}("{op.output}", {self.expression(op.output)}, {value.size});', ""
-
-    def _said(self, name: str, layer: str, kind: str, role: str) -> str:
-        """An operand as the equations say it: the name of a value, or the term that an unnamed one stands for."""
-        term = self._terms.get(name)
-        if term is None:
-            return _short(name, layer)
-        is_sum = " + " in term or " - " in term
-        return f"({term})" if is_sum and (kind == "mul" or role == "b") else term
+    def _probes(self, number: int, statement: Statement) -> list[tuple[str, str]]:
+        """The calls of a build that watches."""
+        lines = []
+        if self._trace:
+            views, defined = self._part.statements.views, self._part.statements.defined
+            there = [name for name, index in defined.items() if index == number and name in views]
+            for name in there:
+                value = self._program.values[name]
+                kind = "s8" if value.dtype == "int8" else "s16"
+                lines.append((f'rnn_trace_{kind}("{name}", {self._at(name)}, {value.size});', ""))
+        if self._laps is not None:
+            lines.append((f"rnn_lap({self._laps + number});", ""))
+        return lines
 
     def _copy(self, copy: Copy) -> tuple[str, str]:
-        value = self._values[copy.value]
-        source = self._at(copy.value, copy.source)
-        if copy.source == self.part.places[copy.value]:
-            source = self.expression(copy.value)
-        target = self._at(copy.value, copy.target)
-        meaning = "y" if copy.target.area == OUTPUT else copy.target.state or "kept"
-        return f"memcpy({target}, {source}, {value.size} * sizeof({value.dtype}_t));", f"{meaning} = {copy.value}"
-
-
-def _read_names(part: Part, trace: bool) -> set[str]:
-    """Values that some statement reads; a slice of which nothing reads anything needs no pointer."""
-    read = {copy.value for copy in part.copies}
-    for op in reversed(part.ops):
-        if op.kind != "slice" or op.output in read or trace:
-            read.update(op.inputs)
-            read.update([op.output] if trace else [])
-    return read
-
-
-_TEMPORARY = re.compile(r"\w+_t\d+")
-_LAYER = re.compile(r"(\w*?[A-Za-z]\d+)_\w+")
-
-
-def _short(name: str, layer: str) -> str:
-    return name.removeprefix(f"{layer}_")
-
-
-def _local_names(layers: Mapping[str, str]) -> dict[str, str]:
-    """Value -> its name without that of its layer, where this leaves all of them apart; otherwise its own name."""
-    short = {name: _short(name, layer) for name, layer in layers.items()}
-    clear = len(set(short.values())) == len(short) and all(name[0].isalpha() for name in short.values())
-    return short if clear else {}
-
-
-def _layers(program: Program, part: Part) -> dict[str, str]:
-    """The heading under which each value is computed: its layer.
-
-    States have no layer in their names: a new one belongs to what was computed before it, one narrowed for a product
-    to that product.
-    """
-    states = {state.name for state in program.states}
-    readers = {name: op.output for op in reversed(part.ops) for name in op.inputs}
-    layers: dict[str, str] = {}
-    layer = ""
-    for op in part.ops:
-        name = readers.get(op.output, op.output) if op.kind == "rescale" else op.output
-        match = _LAYER.fullmatch(name)
-        layer = match[1] if match and match[1] not in states else layer
-        layers[op.output] = layer
-    return layers
+        value = self._program.values[copy.value]
+        source, target = self._names.pointer(copy.source, copy.offset), self._names.pointer(copy.target, 0)
+        meaning = "y" if copy.target.area == OUTPUT else copy.target.name
+        note = f"{meaning} = {self._equations.said(copy.value)}"
+        if value.dtype == "int8" and copy.source.area == LOCAL:
+            return f"rnn_narrow({target}, {source}, {value.size});", note
+        return f"memcpy({target}, {source}, {value.size} * sizeof({value.dtype}_t));", note

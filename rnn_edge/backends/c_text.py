@@ -15,7 +15,7 @@ from ..names import C_WORDS, STANDARD_HEADERS
 
 WIDTH = 100
 
-_LOCALS = "state x y token scratch steps"  # of the generated functions
+_LOCALS = "state x y token steps i x8 x_wide"  # of the generated functions
 _WORDS = "|".join([*C_WORDS, *_LOCALS.split()])
 _RESERVED = re.compile(rf"({_WORDS}|[A-Z][A-Z0-9_]*|\w+_t|(mem|str|wcs|rnn_)\w*)_*")
 
@@ -65,16 +65,17 @@ class Table:
     lines: str
     size: str
     content: bytes  # as a little-endian core holds it
+    attribute: str = ""  # of the definition, a macro
 
 
-def table(ctype: str, name: str, array: NDArray[np.integer[Any]]) -> Table:
+def table(ctype: str, name: str, array: NDArray[np.integer[Any]], attribute: str = "") -> Table:
     """A vector or a matrix (row after row, each on lines of its own) as an array of C."""
     width = max(len(str(array.min())), len(str(array.max())))
     rows = array if array.ndim == 2 else array[None]
     size = "L * ".join(str(n) for n in array.shape)  # long: the int of a small core ends at 32,767
     lines = "\n".join(line for row in rows for line in _wrapped(row.tolist(), width))
     dtype = np.dtype(ctype.removesuffix("_t")).newbyteorder("<")
-    return Table(ctype, name, lines, size, array.astype(dtype).tobytes())
+    return Table(ctype, name, lines, size, array.astype(dtype).tobytes(), attribute)
 
 
 def _wrapped(row: Sequence[int], width: int) -> Iterable[str]:
@@ -99,12 +100,12 @@ def with_notes(lines: Sequence[tuple[str, str]], indent: int = 0) -> list[str]:
             block.append((text, note))
             continue
         above = [" " * indent + f"/* {note} */"] if note else []
-        made += [*_in_column(block, indent), *above, *_broken(" " * indent + text)]
+        made += [*_in_column(block, indent), *above, *broken(" " * indent + text)]
         block = []
     return made + _in_column(block, indent)
 
 
-def _broken(call: str) -> list[str]:
+def broken(call: str) -> list[str]:
     """A call over several lines where one is too wide, arguments below each other."""
     if len(call) <= WIDTH or "(" not in call:
         return [call]

@@ -12,6 +12,7 @@ import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
+from rnn_edge.backends import c
 from rnn_edge.emulators import simavr
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_raw
@@ -86,9 +87,9 @@ def run(folder: Path, *words: str) -> None:
 
 
 def exported(folder: Path) -> Path:
-    """The folder with a copy of the four files of `power`."""
+    """The folder with a copy of the C of `power`."""
     shutil.copytree(bundled("power").artifacts.c_folder, folder, dirs_exist_ok=True)
-    assert sorted(path.name for path in folder.iterdir()) == ["power.c", "power.h", "rnn_kernels.c", "rnn_kernels.h"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(c.file_names("power"))
     return folder
 
 
@@ -136,16 +137,14 @@ def test_what_the_export_needs_and_keeps(core: str, tmp_path: Path) -> None:
 @ARM
 @CORES
 def test_the_stack_of_a_step(core: str, tmp_path: Path) -> None:
-    """The longest chain of calls: step, body or head, one kernel."""
+    """The longest chain of calls: step, body or head, one kernel where it is no part of them."""
     run(exported(tmp_path), *arm(core), "-fstack-usage", "-c", "power.c", "rnn_kernels.c")
     lines = [line.split("\t") for path in tmp_path.glob("*.su") for line in path.read_text().splitlines()]
     frames = {place.rpartition(":")[2]: int(size) for place, size, _ in lines}
-    text = (tmp_path / "power.c").read_text()
-    called = set(re.findall(r"\brnn_\w+(?=\()", text[text.index("power_body") : text.index("void power_step")]))
-    chain = frames["power_step"] + frames["power_body"] + max(frames[name] for name in called)
+    chain = sum(size for name, size in frames.items() if not name.startswith(("power_run", "rnn_softmax")))
     scratch = re.search(r"POWER_SCRATCH_BYTES (\d+)", (tmp_path / "power.h").read_text())
-    assert scratch is not None and len(called) == 7
-    assert 40 < chain - int(scratch[1]) < 110
+    assert scratch is not None
+    assert int(scratch[1]) < chain < int(scratch[1]) + 300
 
 
 @NEEDS

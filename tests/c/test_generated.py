@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,13 +64,14 @@ def test_states_that_swap(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("network", [NETWORKS[4], NETWORKS[6]], ids=lambda network: network.id)
-def test_trace_gives_every_value(network: Network) -> None:
+def test_trace_gives_every_value_but_products_that_are_added(network: Network) -> None:
     made = program(network)
     rng = np.random.default_rng(0)
     x = inputs(made, 1, rng)[0]
     states = [rng.integers(-32768, 32768, made.values[state.name].size) for state in made.states]
     expected = Interpreter(made).trace(x[None], [state[None] for state in states])
     found = usable(BUILDS["c-gcc-O2"]).trace(made, [(x, states)])[0]
-    assert list(found) == list(expected) == list(made.values)
-    for name, array in expected.items():
-        assert found[name].dtype == np.int64 and np.array_equal(found[name], array[0]), name
+    assert all(re.fullmatch(r"(gru|lstm)\d_gh(_[a-z])?", name) for name in set(expected) - set(found))
+    assert len(found) > 0.7 * len(expected) and set(found) <= set(expected) == set(made.values)
+    for name, array in found.items():
+        assert array.dtype == np.int64 and np.array_equal(array, expected[name][0]), name

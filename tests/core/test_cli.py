@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
+from rnn_edge.backends import c
 from rnn_edge.cli import main
 from rnn_edge.paths import MODELS
 
@@ -63,7 +64,7 @@ def test_export_of_a_keras_file(tmp_path: Path, calibration: Path) -> None:
         *("float.keras", "ranges.json", "program.json", "program.npz", "vectors.txt", "test.npz"),
         *("tflite/model_float_step.tflite", "tflite/model_float_sequence.tflite"),
         *("onnx/model_float_step.onnx", "onnx/model_float_sequence.onnx"),
-        *("c/model_float.c", "c/model_float.h", "c/rnn_kernels.c", "c/rnn_kernels.h"),
+        *(f"c/{name}" for name in c.file_names("model_float")),
     }
 
 

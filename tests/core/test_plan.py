@@ -1,4 +1,4 @@
-"""The plan: nothing live is overwritten, nothing is copied without need."""
+"""Statements and plan: one pass over the units, nothing live is overwritten, nothing is copied without need."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_edge.ir.plan import OUTPUT, SCRATCH, STATE, Place, check_plan, make_plan
+from rnn_edge.ir.headroom import headroom
+from rnn_edge.ir.plan import LOCAL, OUTPUT, STATE, Part, Place, local_arrays, make_plan
+from rnn_edge.ir.plan_check import check_plan
 from rnn_edge.ir.program import Program, State
+from rnn_edge.ir.statements import Loop, Product, View
 from tests.networks import NETWORKS, Network, golden_program, program
 from tests.random_programs import random_program
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 2**32))
-def test_random_programs_keep_every_live_value(seed: int) -> None:
+@given(st.integers(0, 2**32), st.booleans())
+def test_random_programs_keep_every_live_value(seed: int, every_value: bool) -> None:
     made = random_program(seed)
-    check_plan(made, make_plan(made))
+    check_plan(made, make_plan(made, every_value))
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
@@ -28,53 +31,118 @@ def test_networks_write_next_states_in_place(network: Network, scheme: str) -> N
     plan = check_plan(made, make_plan(made))
     assert not [copy for copy in plan.body.copies if copy.target.area == STATE]
     for state in made.states:
-        assert plan.body.places[state.next] == Place(STATE, 0, state.name)
+        assert plan.body.find(state.next) == (Place(STATE, state.name), 0)
 
 
-def test_gru_needs_two_products_and_one_operand() -> None:
+def test_a_gru_is_three_products_and_one_pass_over_its_units() -> None:
     made = golden_program()
-    plan = make_plan(made)
-    assert plan.scratch == 96 + 96 + 16  # gx, gh, and h0 as 32 int8
+    gx, narrowing, gh_zr, gh_n, gates = make_plan(made).body.statements.order
+    assert isinstance(gx, Product) and (gx.begin, gx.end, gx.adds) == (0, 96, ())
+    assert isinstance(narrowing, Loop) and [op.kind for op in narrowing.ops] == ["rescale"]
+    assert isinstance(gh_zr, Product) and gh_zr.adds == ("gru0_t1", "gru0_t2") and gh_zr.target == View("gru0_gx")
+    assert isinstance(gh_n, Product) and (gh_n.begin, gh_n.end, gh_n.name) == (64, 96, "gru0_gh_n")
+    assert isinstance(gates, Loop) and gates.size == 32 and gates.stores == ("h0_next",)
+
+
+def test_a_gru_needs_one_product_a_third_of_the_other_and_an_operand() -> None:
+    made = golden_program()
+    arrays = local_arrays(made, make_plan(made).body)
+    assert {name: value.size for name, value in arrays.items()} == {"gru0_gx": 96, "gru0_gh_n": 32, "h0_s8": 32}
+
+
+def test_an_lstm_adds_one_product_onto_the_other() -> None:
+    made = program(Network(("lstm",), (4,), dense=()))
+    (added,) = [s for s in make_plan(made).body.statements.order if isinstance(s, Product) and s.adds]
+    assert (added.begin, added.end, added.name, added.target) == (0, 16, "lstm0_gh", View("lstm0_gx"))
+
+
+def test_what_nothing_reads_is_not_computed() -> None:
+    made = program(Network(("gru", "gru"), (4, 4), every_step=True))
+    shortened = replace(made, output="h0_next")
+    written = [op.output for s in make_plan(shortened).body.statements.order for op in s.ops]
+    assert "dense0_sum" not in written and "h1_next" in written
+
+
+def test_a_trace_keeps_every_value_but_products_that_are_added() -> None:
+    made = program(NETWORKS[0])
+    plan = make_plan(made, every_value=True)
+    known = {*plan.body.statements.views, *plan.head.statements.views}
+    assert set(made.values) - known == {"gru0_gh", "gru0_gh_z", "gru0_gh_r"}
+
+
+def test_a_product_that_needs_64_bits_is_not_added() -> None:
+    made = program(Network(("simple_rnn",), (4,), dense=()))
+    (op,) = [op for op in made.ops if op.output == "simple_rnn0_gh"]
+    name = op.constants[1]
+    large = made.constants[name].copy()
+    large[0] = 1 << 24  # an accumulator beyond 2^23
+    changed = replace(made, constants={**made.constants, name: large})
+    assert headroom(made, op) == 0 and headroom(changed, op) is None
+    assert not [s for s in make_plan(changed).body.statements.order if isinstance(s, Product) and s.adds]
 
 
 def test_output_is_written_to_the_caller_and_copied_only_where_it_is_a_state() -> None:
     dense, bare = (program(Network(("gru",), (4,), dense=dense)) for dense in (((3, "linear"),), ()))
     plan = make_plan(dense)
-    assert plan.head.places[dense.output] == Place(OUTPUT) and not plan.head.copies
+    assert plan.head.find(dense.output) == (Place(OUTPUT), 0) and not plan.head.copies
     (copy,) = make_plan(bare).head.copies
     assert (copy.value, copy.source.area, copy.target) == ("h0_next", STATE, Place(OUTPUT))
 
 
-def test_states_that_swap_go_through_scratch() -> None:
+def test_states_that_swap_go_through_an_array() -> None:
     made = _two_states()
     swapped = replace(made, states=(State("h0", "h1"), State("h1", "h0")), every_step=True, body_ops=len(made.ops))
     plan = check_plan(swapped, make_plan(swapped))
-    assert [copy.target.area for copy in plan.body.copies] == [SCRATCH, STATE, STATE]
+    assert [copy.target.area for copy in plan.body.copies] == [LOCAL, STATE, STATE]
 
 
 def test_a_delay_line_moves_its_end_first() -> None:
     made = _two_states()
     delay = replace(made, states=(State("h0", "h0_next"), State("h1", "h0")), every_step=True, body_ops=len(made.ops))
     plan = check_plan(delay, make_plan(delay))
-    assert [copy.target.state for copy in plan.body.copies] == ["h1", "h0"]
+    assert [copy.target.name for copy in plan.body.copies] == ["h1", "h0"]
 
 
-@pytest.mark.parametrize("name", ["gru0_gx", "gru0_gh", "h0_s8", "gru0_t1", "gru0_z"])
-def test_the_proof_fails_on_a_value_moved_onto_a_live_one(name: str) -> None:
+@pytest.mark.parametrize("name", ["gru0_gx", "gru0_gh_n", "h0_s8"])
+def test_the_proof_fails_on_an_array_moved_onto_a_live_one(name: str) -> None:
     made = program(NETWORKS[0])
     plan = make_plan(made)
-    onto = {"gru0_gx": Place(STATE, 0, "h0"), "gru0_z": plan.body.places["gru0_gx_n"]}
-    places = {**plan.body.places, name: onto.get(name, Place(SCRATCH, 2))}
-    moved = replace(plan, body=replace(plan.body, places=places))
+    onto = Place(STATE, "h0") if name == "gru0_gh_n" else Place(LOCAL, "gru0_gh_n" if name == "gru0_gx" else "gru0_gx")
+    places = {**plan.body.places, name: onto}
     with pytest.raises(AssertionError):
-        check_plan(made, moved)
+        check_plan(made, replace(plan, body=replace(plan.body, places=places)))
 
 
-def test_the_proof_fails_on_a_scratch_array_that_is_too_short() -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda order: (order[0], order[1], replace(order[2], adds=()), *order[3:]),  # written over, not added
+        lambda order: (order[0], order[1], replace(order[2], target=View("gru0_gx", 7)), *order[3:]),  # other rows
+        lambda order: (order[1], *order[2:4], order[0], order[4]),  # added before there is anything
+        lambda order: (*order[:4], replace(order[4], stores=())),  # the state is not written
+        lambda order: (*order[:2], order[3], order[2], order[4], order[2]),  # added twice
+    ],
+)
+def test_the_proof_fails_on_other_statements(fault: object) -> None:
     made = program(NETWORKS[0])
     plan = make_plan(made)
+    assert callable(fault)
+    statements = replace(plan.body.statements, order=fault(plan.body.statements.order))
+    with pytest.raises((AssertionError, KeyError)):
+        check_plan(made, replace(plan, body=replace(plan.body, statements=statements)))
+
+
+def test_the_proof_fails_on_a_loop_out_of_step() -> None:
+    """A state written in place while its neighbours are still read."""
+    made = program(NETWORKS[0])
+    plan = make_plan(made)
+    views = {**plan.body.statements.views, "gru0_gx_n": View("h0_next", 1)}
     with pytest.raises(AssertionError):
-        check_plan(made, replace(plan, body=replace(plan.body, scratch=plan.scratch - 1)))
+        check_plan(made, replace(plan, body=_with_views(plan.body, views)))
+
+
+def _with_views(part: Part, views: dict[str, View]) -> Part:
+    return replace(part, statements=replace(part.statements, views=views))
 
 
 def _two_states() -> Program:

@@ -1,0 +1,21 @@
+"""Cores with vectors of 16 bytes (Cortex-M55, M85): the weights row after row, nothing padded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import Column, Linear
+
+GUARD = "RNN_MVE"
+
+
+def tables(linear: Linear) -> dict[str, Column]:
+    """`weight` [rows, columns]; `bias` and `multiplier` = r * 2^(32 - t) < 2^30 [rows].
+
+    firmware/kernels/rnn_mve.h loads words of the weights, which are fastest at multiples of 8 bytes.
+    """
+    return {
+        "weight": Column("int8_t", linear.weight, "__attribute__((aligned(8)))"),
+        "bias": Column("int32_t", linear.bias),
+        "multiplier": Column("int32_t", np.left_shift(linear.r, 32 - linear.t)),
+    }

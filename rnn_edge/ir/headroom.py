@@ -1,0 +1,26 @@
+"""Which products fit 32-bit accumulators that a high multiply requantizes, with the proof from their weights."""
+
+from __future__ import annotations
+
+from .ops import op_requantization
+from .program import Op, Program
+
+LEAST, MOST = 17, 32
+"""Shifts t + headroom for which r * 2^(32 - t - headroom) is an int32 below 2^30 and loses no bit."""
+
+_PAIRED_BITS = 23
+
+
+def headroom(program: Program, op: Op) -> int | None:
+    """Bits by which the accumulators of a matvec may and have to go left before they are requantized; None where some
+    row needs 64 bits.
+
+    With a = headroom: |acc| * 2^a < 2^31 and 17 <= t + a <= 32 for every row. Of an int8 vector also |acc| < 2^23, so
+    that two rows can share an accumulator (256 * acc + acc').
+    """
+    _, t, bound = op_requantization(program, op)
+    bits = max(0, LEAST - int(t.min()))
+    paired = program.values[op.inputs[0]].dtype == "int8"
+    most = min(1 << (31 - bits), 1 << _PAIRED_BITS) if paired else 1 << (31 - bits)
+    fits = int(bound.max()) < most and int(t.max()) + bits <= MOST
+    return bits if fits else None
