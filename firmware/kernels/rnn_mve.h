@@ -61,21 +61,20 @@ RNN_FOLDED int8x16_t rnn_load_block(const void *x, int at, int size)
     return vldrbq_z_s8(from, vctp8q((uint32_t)(size - at)));
 }
 
-/* Moves w on by the columns of one block, or by all that are left. No compiler finds the load that
- * moves its pointer. The offset is an immediate: a constant `left`. Widening takes low registers.
- */
+/* Moves w on by the columns of one block, or by all that are left, in the same instruction: gcc
+ * takes two. The offset is an immediate (a constant `left`); a widening load has low registers. */
 RNN_FOLDED int8x16_t rnn_load_weights(const RNN_FLASH int8_t **w, int left, int bytes)
 {
-    typedef const RNN_FLASH int8_t block[8];
+    typedef const RNN_FLASH int8_t eight[8], sixteen[16];
     int8x16_t v;
     if (bytes == 1)
         __asm__("vldrb.8 %q0, [%1], %2"
                 : "=w"(v), "+r"(*w)
-                : "i"(left < 16 ? left : 16), "m"(((block *)*w)[0]), "m"(((block *)*w)[1]));
+                : "i"(left < 16 ? left : 16), "m"(*(sixteen *)*w));
     else
         __asm__("vldrb.s16 %q0, [%1], %2"
                 : "=w"(v), "+l"(*w)
-                : "i"(left < 8 ? left : 8), "m"(*(block *)*w));
+                : "i"(left < 8 ? left : 8), "m"(*(eight *)*w));
     return v;
 }
 
@@ -93,7 +92,7 @@ RNN_FOLDED int32_t rnn_add_sum(int32_t acc, int8x16_t w, int8x16_t x, int bytes)
 
 /* ---- Four rows at once ---------------------------------------------------------------------- */
 
-/* Two instructions, where the compilers take four or go through memory. */
+/* Two instructions; gcc goes through memory. */
 RNN_FOLDED int32x4_t rnn_join(int32_t a0, int32_t a1, int32_t a2, int32_t a3)
 {
     int32x4_t v;

@@ -97,7 +97,8 @@ RNN_INLINE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
     rnn_lanes half = vrshrq_n_s16(a, 1);
     if (shift > 1)
         half = vaddq_s16(half, vshrq_n_s16(half, 15));
-    return vmovlbq_s8(vqmovnbq_s16(vreinterpretq_s8_s16(a), vrshlq_n_s16(half, 1 - shift)));
+    const rnn_lanes y = vrshlq_n_s16(half, 1 - shift);
+    return vmaxq_s16(vminq_s16(y, vdupq_n_s16(INT8_MAX)), vdupq_n_s16(INT8_MIN));
 }
 
 /* ---- Sigmoid and tanh ----------------------------------------------------------------------- */
@@ -113,8 +114,8 @@ typedef struct {
  * unit = 3 * 2^(16 - bits) < 2^13 as 5 <= bits <= 9; VQDMULH by unit / 2 is the high one.
  * From u = 255 on, |x| >= 85 * 2^bits, both curves are 2^15 - 1. So they are one step before, where
  * |x| is cut: T[254] = 65534, T[255] = 65535, rest = (2^bits - 3) << (16 - bits) > 2^15.
- * Nothing is cut at bits = 9, but for -2^15, which VQDMULH takes as 2^15 - 1: both curves, again,
- * have one value there. */
+ * At bits = 9 only -2^15 is cut, to 2^15 - 1 as VQDMULH is signed: the sigmoid is the same there.
+ */
 RNN_FOLDED rnn_interval rnn_look_up(rnn_lanes x, int bits)
 {
     const int16_t unit = (int16_t)(3 << (16 - bits));

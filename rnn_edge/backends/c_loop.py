@@ -50,6 +50,16 @@ def loop_lines(program: Program, part: Part, number: int, names: Names, indent: 
     return [head, *body] if single else [f"{head} {{", *body, f"{space}}}"]
 
 
+def copy_lines(target: str, source: str, size: int, note: str, indent: int) -> list[str]:
+    """The lines that move int16 from one array to another."""
+    space = " " * indent
+    return [
+        f"{space}/* {note} */",
+        f"{space}for (int i = 0; i < {size}; i += RNN_LANES)",
+        f"{space}    rnn_store({target}, i, {size}, rnn_load({source}, i, {size}));",
+    ]
+
+
 def _fitting(writer: _Writer, indent: int) -> list[str]:
     """The statements of the body, with one more name for a nested call as long as a line is too wide."""
     while True:

@@ -12,7 +12,7 @@ from ..ir.plan import INPUT, LOCAL, OUTPUT, Copy, Part, Place, local_arrays
 from ..ir.program import Op, Program, Value
 from ..ir.statements import Gather, Loop, Product, Statement
 from .c_equations import Equations
-from .c_loop import loop_lines
+from .c_loop import copy_lines, loop_lines
 from .c_names import Names
 from .c_text import with_notes
 
@@ -102,7 +102,7 @@ class _Writer:
     def text(self) -> str:
         shared = [self._declaration(name, 4) for name, home in self._homes.items() if home is None]
         blocks = [self._section(index) for index in range(len(self._sections))]
-        copies = "\n".join(with_notes([self._copy(copy) for copy in self._part.copies], indent=4))
+        copies = "\n".join(line for copy in self._part.copies for line in self._copy(copy))
         return "\n\n".join(filter(None, ["\n".join([*self._widening(), *shared]), *blocks, copies]))
 
     def _section(self, number: int) -> str:
@@ -185,11 +185,12 @@ class _Writer:
             lines.append((f"rnn_lap({self._laps + number});", ""))
         return lines
 
-    def _copy(self, copy: Copy) -> tuple[str, str]:
+    def _copy(self, copy: Copy) -> list[str]:
         value = self._program.values[copy.value]
         source, target = self._names.pointer(copy.source, copy.offset), self._names.pointer(copy.target, 0)
         meaning = "y" if copy.target.area == OUTPUT else copy.target.name
         note = f"{meaning} = {self._equations.said(copy.value)}"
-        if value.dtype == "int8" and copy.source.area == LOCAL:
-            return f"rnn_narrow({target}, {source}, {value.size});", note
-        return f"memcpy({target}, {source}, {value.size} * sizeof({value.dtype}_t));", note
+        if value.dtype == "int16":
+            return copy_lines(target, source, value.size, note, indent=4)
+        kind = "rnn_narrow" if copy.source.area == LOCAL else "memcpy"
+        return with_notes([(f"{kind}({target}, {source}, {value.size});", note)], indent=4)

@@ -10,9 +10,9 @@ GUARD = "RNN_MVE"
 
 
 def tables(linear: Linear) -> dict[str, Column]:
-    """`weight` [rows, columns]; `bias` and `multiplier` = r * 2^(32 - t) < 2^30 [rows].
+    """`weight` [rows, columns]; `bias` and `multiplier` = r * 2^(32 - t) < 2^30 [rows], as rnn_mve.h reads them.
 
-    firmware/kernels/rnn_mve.h loads words of the weights, which are fastest at multiples of 8 bytes.
+    The weights begin at a multiple of 8 bytes, which is what these cores read at once; rnn_mve.h needs no alignment.
     """
     return {
         "weight": Column("int8_t", linear.weight, "__attribute__((aligned(8)))"),
