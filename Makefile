@@ -1,4 +1,4 @@
-# make demo | test | check | format | models | firmware | flash | clean; set-up is part of each.
+# make demo | test | check | bench | bench-check | format | models | firmware | flash | clean; set-up is part of each.
 MODEL ?= vowels
 BOARD ?= mps2-an386
 RUN := .venv/bin
@@ -6,7 +6,7 @@ JOBS ?= 2
 SOURCES := rnn_edge tests
 C_SOURCES := $(shell git ls-files 'firmware/*.c' 'firmware/*.h')
 
-.PHONY: setup demo test check format models firmware flash wheel clean
+.PHONY: setup demo test check bench bench-check format models firmware flash wheel clean
 
 setup:
 	@setup/setup.sh
@@ -36,6 +36,14 @@ check: setup
 	$(RUN)/ruff check $(SOURCES)
 	$(RUN)/mypy
 	$(RUN)/clang-format --dry-run --Werror $(C_SOURCES)
+
+# The reference shapes on all emulated boards: measured anew, or against what is stored in benchmarks/.
+bench: setup
+	$(RUN)/rnn-edge bench --reference --all-emulated --profile both --store
+	$(RUN)/python -m rnn_edge.bench.page > docs/benchmarks.md
+
+bench-check: setup
+	$(RUN)/rnn-edge bench --reference --all-emulated --profile both --check
 
 format: setup
 	$(RUN)/ruff check --fix $(SOURCES)

@@ -23,13 +23,15 @@ from .errors import UserError
 from .files import replacing_folder, write_atomically
 from .footprint import Footprint
 from .ir.arithmetic import IntArray
-from .ir.plan import make_plan
 from .ir.program import DTYPES, Program
 from .link.device_info import least_payload
 from .paths import FIRMWARE, Artifacts
 from .tools import Image
 
-_FLAGS = (*c.WARNINGS, "-Os", "-ffunction-sections", "-fdata-sections", "-I.")
+PROFILES = {"size": "-Os", "speed": "-O2"}
+"""What the code is compiled for -> the compiler's option."""
+
+_FLAGS = (*c.WARNINGS, "-ffunction-sections", "-fdata-sections", "-I.")
 _LINK_FLAGS = ("-Wl,--gc-sections",)
 _BARE_LINK_FLAGS = ("-T", "link.ld", "-Wl,-e,reset_handler", "-Wl,-z,max-page-size=4")
 
@@ -39,31 +41,59 @@ _FRAMES_BESIDE_SCRATCH = 1024  # bytes: where the compiler does not tell, more t
 
 
 @dataclass(frozen=True)
+class Variant:
+    """How a firmware is compiled, and its main program.
+
+    `profile`: one of PROFILES. `weights_in_ram`: the weights are copied from flash to RAM at start. `main`: the folder
+    of firmware/ with main(); `macros`: what it is compiled with, such as `BENCH_LAPS=3`.
+    """
+
+    profile: str = "size"
+    weights_in_ram: bool = False
+    main: str = "device"
+    macros: tuple[str, ...] = ()
+
+
+USUAL = Variant()
+"""What is flashed where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
 class Firmware:
     """What a build made, and with which compiler."""
 
     image: Image
     footprint: Footprint
     compiler: str
+    flags: tuple[str, ...]  # without those of the link
 
 
 def build(
-    program: Program, artifacts: Artifacts, board: Board, folder: Path, link: str = "uart", compiler: str | None = None
+    program: Program,
+    artifacts: Artifacts,
+    board: Board,
+    folder: Path,
+    link: str = "uart",
+    compiler: str | None = None,
+    variant: Variant = USUAL,
 ) -> Firmware:
     """Build the exported C of `artifacts` for a board into `folder`, which is replaced as a whole or not at all.
 
     `link`: uart, or semihosting (frames in files, for an emulator or a debugger). `compiler`: gcc, zig, or the first of
-    them that is there. Same program, board and compiler: same bytes. UserError where it does not fit or was not
-    exported, MissingError where there is no compiler.
+    them that is there. Same program, board, compiler and variant: same bytes. UserError where it does not fit or was
+    not exported, MissingError where there is no compiler.
     """
+    if variant.weights_in_ram and board.family.table_reach_kib is not None:
+        raise UserError(f"The weights stay in flash on {board.family.core}; build without --weights-in-ram.")
     chosen = compilers.find(board.family, compiler)
-    flags = (*_FLAGS, *(("-ffreestanding",) if _is_bare(board) else ()), *_definitions(program, board))
+    freestanding = ("-ffreestanding",) if _is_bare(board) else ()
+    flags = (*_FLAGS, PROFILES[variant.profile], *freestanding, *_definitions(program, board, variant))
     with tempfile.TemporaryDirectory() as temporary:
         stage = Path(temporary)
-        for name, content in _sources(program, artifacts, board, link).items():
+        for name, content in _sources(program, artifacts, board, link, variant.main).items():
             (stage / name).write_text(content)
         footprint.check_tables(c.table_sizes(program), board, program.name)
-        objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", "device.c"})
+        objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c"})
         elf = _link(chosen, objects, _is_bare(board), stage)
         sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, stage))
         footprint.check(sizes, board, program.name, program.scheme)
@@ -75,7 +105,7 @@ def build(
             write_atomically(new / "firmware.hex", _intel_hex(binary, board.memory.flash.origin))
             write_atomically(new / "build.json", _provenance(program, board, link, chosen, flags, sizes))
     image = Image(*(folder / f"firmware.{suffix}" for suffix in ("elf", "bin", "hex")))
-    return Firmware(image, sizes, f"{chosen.name} {chosen.version}")
+    return Firmware(image, sizes, f"{chosen.name} {chosen.version}", (*flags, *chosen.flags))
 
 
 # sources
@@ -90,13 +120,13 @@ def _port(board: Board) -> Path:
     return FIRMWARE / "ports" / board.family.port
 
 
-def _sources(program: Program, artifacts: Artifacts, board: Board, link: str) -> dict[str, str]:
+def _sources(program: Program, artifacts: Artifacts, board: Board, link: str, main: str) -> dict[str, str]:
     """File name -> text of all that is compiled, in one folder: no path gets into the result."""
-    exported = [artifacts.c_folder / name for name in (f"{program.name}.h", f"{program.name}.c", *c.KERNELS)]
+    exported = [artifacts.c_folder / name for name in c.file_names(program.name)]
     missing = [path for path in exported if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]} is not there; run `rnn-edge export` first.")
-    files = [*exported, *_c_files(FIRMWARE / "device"), *_port_files(board, link)]
+    files = [*exported, FIRMWARE / "device" / "port.h", *_c_files(FIRMWARE / main), *_port_files(board, link)]
     texts = {path.name: path.read_text() for path in files}
     texts["model_binding.h"] = c.binding(program)
     texts["model_self_test.h"] = c.self_test(program, _self_test_inputs(program))
@@ -140,15 +170,16 @@ def _self_test_inputs(program: Program) -> IntArray:
     return x if program.tokens is None else x % program.tokens
 
 
-def _definitions(program: Program, board: Board) -> list[str]:
-    facts = {
-        "DEVICE_CORE": f'"{board.family.core}"',
-        "DEVICE_PAYLOAD": _payload(program, board),
+def _definitions(program: Program, board: Board, variant: Variant) -> list[str]:
+    facts: dict[str, object] = {
         "PORT_CLOCK_HZ": board.clock.hz,
         "PORT_BAUD": board.uart.baud,
         **{key: hex(value) for key, value in board.uart.registers.items()},
     }
-    return [f"-D{key}={value}" for key, value in facts.items()]
+    if variant.main == "device":
+        facts = {"DEVICE_CORE": f'"{board.family.core}"', "DEVICE_PAYLOAD": _payload(program, board)} | facts
+    macros = [*(f"{key}={value}" for key, value in facts.items()), *variant.macros]
+    return [f"-D{macro}" for macro in (*macros, *(["RNN_WEIGHTS_IN_RAM"] if variant.weights_in_ram else []))]
 
 
 def _payload(program: Program, board: Board) -> int:
@@ -190,7 +221,7 @@ def _frames(program: Program, stage: Path) -> dict[str, int]:
     for place, size, _ in lines:
         name = place.rpartition(":")[2].partition(".")[0]
         frames[name] = max(frames.get(name, 0), int(size))
-    return frames or {"main": 2 * make_plan(program).scratch + _FRAMES_BESIDE_SCRATCH}
+    return frames or {"main": c.stack_bytes(program) + _FRAMES_BESIDE_SCRATCH}
 
 
 # results

@@ -11,14 +11,9 @@ from typing import Any, TextIO
 import click
 
 from . import __version__
+from .bench.command import bench
 from .errors import RnnEdgeError
-
-OUT = click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("build"), show_default=True,
-    help="Folder that holds one folder a model.",
-)  # fmt: skip
-BOARD = click.option("--board", required=True, help="Name of a board (see `rnn-edge boards`), or path of a board file.")
-PORT = click.option("--port", help="Serial port of the board [default: found by its USB id].")
+from .options import BOARD, OUT, PORT, PROFILE, WEIGHTS_IN_RAM
 
 
 def _following(command: str, model: str, out: Path, *options: str) -> str:
@@ -172,20 +167,25 @@ def boards(as_json: bool) -> None:
 @main.command()
 @click.argument("model")
 @BOARD
+@PROFILE
+@WEIGHTS_IN_RAM
 @OUT
-def build(model: str, board: str, out: Path) -> None:
+def build(model: str, board: str, profile: str, weights_in_ram: bool, out: Path) -> None:
     """Build the firmware of MODEL for a board.
 
     Prints flash and RAM by group against what the board has, and refuses what does not fit.
     """
     from . import report_boards
     from .board import load
+    from .build import Variant
     from .device import build_for
     from .source import artifacts_of
 
     files, chosen = artifacts_of(model, out), load(board)
-    program, firmware = build_for(files, chosen)
-    report_boards.show_firmware(program, firmware, chosen, _following("flash", model, out, "--board", board))
+    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram))
+    options = ("--board", board, *(["--profile", profile] if profile != "size" else []))
+    options += ("--weights-in-ram",) if weights_in_ram else ()
+    report_boards.show_firmware(program, firmware, chosen, _following("flash", model, out, *options))
 
 
 @main.command()
@@ -195,9 +195,19 @@ def build(model: str, board: str, out: Path) -> None:
 @PORT
 @click.option("--via", help="GDB server, serial number of a probe, or drive that the tool writes through.")
 @click.option("--dry-run", is_flag=True, help="Build and show the commands, run none of them.")
+@PROFILE
+@WEIGHTS_IN_RAM
 @OUT
 def flash(
-    model: str, board: str, tool: str | None, port: str | None, via: str | None, dry_run: bool, out: Path
+    model: str,
+    board: str,
+    tool: str | None,
+    port: str | None,
+    via: str | None,
+    dry_run: bool,
+    profile: str,
+    weights_in_ram: bool,
+    out: Path,
 ) -> None:
     """Flash the firmware of MODEL and see it answer.
 
@@ -205,11 +215,12 @@ def flash(
     """
     from . import report_boards
     from .board import load
+    from .build import Variant
     from .device import Way, build_for, commands, flashed, keep
     from .source import artifacts_of
 
     files, chosen, way = artifacts_of(model, out), load(board), Way(tool, port, via)
-    program, firmware = build_for(files, chosen)
+    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram))
     if dry_run:
         click.echo("\n".join(commands(firmware.image, chosen, way)))
         return
@@ -243,3 +254,6 @@ def monitor(board: str | None, port: str | None, source: TextIO, out: Path) -> N
         report_boards.show_monitor(device, program)
         for seen in run(device.link, program, source):
             report_boards.show_seen(program, seen)
+
+
+main.add_command(bench)

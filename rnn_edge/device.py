@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import emulators, flash, serial_ports
 from .board import Board
-from .build import Firmware, build
+from .build import USUAL, Firmware, Variant, build
 from .errors import MismatchError, UserError
 from .files import replacing_folder
 from .ir.check import check
@@ -110,10 +110,10 @@ def by_semihosting(program: Program, artifacts: Artifacts, board: Board) -> Iter
         yield link
 
 
-def build_for(artifacts: Artifacts, board: Board) -> tuple[Program, Firmware]:
+def build_for(artifacts: Artifacts, board: Board, variant: Variant = USUAL) -> tuple[Program, Firmware]:
     """The exported program and its firmware, built into the model's folder. Errors are those of `build.build`."""
     program = check(load(artifacts.program_json, artifacts.program_npz))
-    return program, build(program, artifacts, board, artifacts.board(board.id))
+    return program, build(program, artifacts, board, artifacts.board(board.id), variant=variant)
 
 
 def commands(image: Image, board: Board, way: Way) -> list[str]:

@@ -44,3 +44,15 @@ def verification(total: int) -> Iterator[Callable[[Row], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("interpreter", total=total)
         yield lambda row: progress.update(task, advance=1, description=f"{row.runtime}: {row.status}")
+
+
+@contextmanager
+def benchmark(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar over the boards, with the name of the one measured last; nothing where nobody watches."""
+    if not console.is_interactive:
+        yield lambda board: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("measure", total=total)
+        yield lambda board: progress.update(task, advance=1, description=board)

@@ -1,150 +1,26 @@
-/* Kernels in C99 for every core: 64-bit products where the core has them (RNN_WIDE), none where it
- * has not (RNN_NARROW). rnn_core.h says which of the two; both compute the same integers.
+/* Kernels of a step in C99 for every core: a requantization takes a product of 64 bits (RNN_WIDE of
+ * rnn_core.h) or two of 32 (RNN_NARROW). Both compute the same integers.
  *
- * Weights stand in quads of rows: for each column four bytes, rows r to r + 3; the rows % 4 last
- * rows follow one after the other.
+ * Weights lie in octets of rows: column by column eight bytes, those of rows r to r + 7. The
+ * rows % 8 last rows follow one after the other.
  */
 #ifndef RNN_PORTABLE_H
 #define RNN_PORTABLE_H
 
 #include "rnn_core.h"
-#include "rnn_kernels.h"
-
-/* What a loop is made of: part of it even where code is to be small. */
-#ifdef __GNUC__
-#define RNN_BODY static inline __attribute__((always_inline))
-#else
-#define RNN_BODY static inline
-#endif
-
-/* ---- Elements, one at once ------------------------------------------------------------------ */
-
-#define RNN_LANES 1
-typedef int32_t rnn_lanes; /* holds an int16 */
-
-#ifdef RNN_NARROW
-typedef uint8_t rnn_weight; /* w + 128 */
-#define RNN_WIDENED(name, n) rnn_operand name[n]
-#else
-typedef int8_t rnn_weight;
-#define RNN_WIDENED(name, n) rnn_operand name[1]
-#endif
-#define RNN_OPERAND(name, n) rnn_operand name[n]
-
-RNN_BODY rnn_lanes rnn_sat16(int32_t v)
-{
-#ifdef __ARM_FEATURE_SAT
-    return v > INT16_MAX ? INT16_MAX : v < INT16_MIN ? INT16_MIN : v; /* one SSAT */
-#else
-    return (int16_t)v == v ? v : (v >> 31) ^ INT16_MAX;
-#endif
-}
-
-RNN_BODY rnn_lanes rnn_load(const int16_t *x, int i, int n)
-{
-    (void)n;
-    return x[i];
-}
-
-RNN_BODY void rnn_store(int16_t *y, int i, int n, rnn_lanes v)
-{
-    (void)n;
-    y[i] = (int16_t)v;
-}
-
-RNN_BODY void rnn_store_s8(int8_t *y, int i, int n, rnn_lanes v)
-{
-    (void)n;
-    y[i] = (int8_t)v;
-}
-
-RNN_BODY void rnn_store_operand(rnn_operand *y, int i, int n, rnn_lanes v)
-{
-    (void)n;
-    y[i] = (rnn_operand)(v + RNN_ORIGIN);
-}
-
-RNN_BODY const rnn_operand *rnn_widen(rnn_operand *wide, const int8_t *x, int n)
-{
-#ifdef RNN_NARROW
-    for (int i = 0; i < n; i++)
-        wide[i] = (rnn_operand)(x[i] + RNN_ORIGIN);
-    return wide;
-#else
-    (void)wide;
-    (void)n;
-    return x;
-#endif
-}
-
-/* |a + b| and |a - b| are at most 2^16. */
-RNN_BODY rnn_lanes rnn_add(rnn_lanes a, rnn_lanes b)
-{
-    return rnn_sat16(a + b);
-}
-
-RNN_BODY rnn_lanes rnn_sub(rnn_lanes a, rnn_lanes b)
-{
-    return rnn_sat16(a - b);
-}
-
-RNN_BODY rnn_lanes rnn_relu(rnn_lanes x)
-{
-    return x > 0 ? x : 0;
-}
-
-/* v * 2^-shift, |v| <= 2^30: half up at one bit, then half away from zero, which is one rounding
- * of v + 1 or v - 1. |sum| <= 2^30 + 2^29 + 1. */
-RNN_BODY int32_t rnn_shift_round(int32_t v, int shift)
-{
-    if (shift == 1)
-        return (v + 1) >> 1;
-    return (v + (INT32_C(1) << (shift - 1)) + ((v >> 31) | 1)) >> shift;
-}
-
-RNN_BODY rnn_lanes rnn_mul(rnn_lanes a, rnn_lanes b, int shift)
-{
-    return rnn_sat16(rnn_shift_round((int32_t)(int16_t)a * (int16_t)b, shift));
-}
-
-RNN_BODY rnn_lanes rnn_rescale(rnn_lanes a, int shift)
-{
-    const int32_t v = rnn_shift_round(a, shift);
-    return v > INT8_MAX ? INT8_MAX : v < INT8_MIN ? INT8_MIN : v;
-}
-
-/* ---- Sigmoid and tanh ----------------------------------------------------------------------- */
-
-/* Sigmoid at magnitude * 2^-bits steps of the table, minus a half, in units of 2^-(16 + bits). The
- * table ends after 255 steps; the last position in it has the value of everything behind it. */
-RNN_BODY int32_t rnn_interpolate(int32_t magnitude, int bits)
-{
-    if (magnitude >> bits > 254)
-        magnitude = (INT32_C(255) << bits) - 1;
-    const RNN_FLASH uint16_t *low = rnn_sigmoid_table + (magnitude >> bits);
-    const int32_t rest = magnitude & ((INT32_C(1) << bits) - 1);
-    return ((int32_t)low[0] - 32768) * (INT32_C(1) << bits) + rest * (low[1] - low[0]);
-}
-
-RNN_INLINE rnn_lanes rnn_sigmoid(rnn_lanes x, int fraction)
-{
-    const int bits = fraction > 4 ? fraction - 3 : 1;
-    const int32_t sign = x >> 31;
-    const int32_t magnitude = ((x ^ sign) - sign) * (INT32_C(3) << (bits + 3 - fraction));
-    const int32_t curve = rnn_interpolate(magnitude, bits) ^ sign;
-    return (curve + (INT32_C(32769) << bits)) >> (bits + 1);
-}
-
-RNN_INLINE rnn_lanes rnn_tanh(rnn_lanes x, int fraction)
-{
-    const int bits = fraction > 5 ? fraction - 4 : 1;
-    const int32_t sign = x >> 31;
-    const int32_t magnitude = ((x ^ sign) - sign) * (INT32_C(3) << (bits + 4 - fraction));
-    const int32_t curve = rnn_interpolate(magnitude, bits) ^ sign;
-    return (curve + (INT32_C(1) << (bits - 1))) >> bits;
-}
+#include "rnn_portable_lanes.h"
 
 /* ---- Matrix-vector product ------------------------------------------------------------------ */
+
+#ifdef RNN_NARROW
+typedef uint8_t rnn_weight;      /* w + 128: Cortex-M0 reads unsigned bytes in one instruction */
+typedef uint32_t rnn_sum;        /* modulo 2^32, which the result fits */
+typedef uint16_t rnn_multiplier; /* r */
+#else
+typedef int8_t rnn_weight;
+typedef int32_t rnn_sum;        /* every partial sum fits, in any order */
+typedef int32_t rnn_multiplier; /* r * 2^(32 - t), below 2^30 */
+#endif
 
 typedef struct {
     int rows;
@@ -152,107 +28,197 @@ typedef struct {
     int headroom;
     const RNN_FLASH rnn_weight *weight;
     const RNN_FLASH int32_t *bias;
+    const RNN_FLASH rnn_multiplier *multiplier;
 #ifdef RNN_NARROW
-    const RNN_FLASH uint16_t *multiplier; /* r */
-    const RNN_FLASH uint8_t *shift;       /* t - 17 */
-#else
-    const RNN_FLASH int32_t *multiplier; /* r * 2^(32 - t) */
+    const RNN_FLASH uint8_t *shift; /* t - 17, 0 to 15 */
 #endif
 } rnn_linear;
 
-RNN_BODY rnn_lanes rnn_requantize(uint32_t sum, const RNN_FLASH rnn_linear *w, int row)
+/* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 2^14 <= r < 2^15,
+ * 17 <= t <= 32.
+ *
+ * Wide: product = v * r * 2^(32 - t), |product| < 2^61; its upper word and its bit 31 are the sum.
+ * Narrow: v = high * 2^16 + low, so that product = floor(v * r * 2^-16), |product| <= 2^30 + 2^15;
+ * and half of 2^t is a multiple of 2^16, so that no bit below it matters. */
+RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, int row)
 {
-    const int32_t v = (int32_t)(sum << w->headroom);
+    const int32_t v = (int32_t)((uint32_t)sum << w->headroom);
+    const rnn_multiplier multiplier = w->multiplier[row];
 #ifdef RNN_NARROW
-    const uint16_t r = w->multiplier[row];
-    const int32_t high = (int32_t)(int16_t)(v >> 16) * (int16_t)r;
-    const uint32_t low = (uint32_t)(uint16_t)v * r;
-    const int32_t product = high + (int32_t)(low >> 16);
+    uint16_t low = (uint16_t)v;
+#ifdef __GNUC__
+    __asm__("" : "+r"(low)); /* keeps gcc from shifting it up and down again */
+#endif
+    const int32_t high = (int32_t)(int16_t)(v >> 16) * multiplier;
+    const int32_t product = high + (int32_t)(((uint32_t)low * multiplier) >> 16);
     return rnn_sat16(((product >> w->shift[row]) + 1) >> 1);
 #else
-    return rnn_sat16((int32_t)(((int64_t)v * w->multiplier[row] + INT64_C(0x80000000)) >> 32));
+    const int64_t product = (int64_t)v * multiplier;
+    return rnn_sat16((int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31));
 #endif
 }
 
-RNN_BODY void rnn_put(int16_t *y, rnn_lanes v, int add)
+RNN_PIECE void rnn_finish_row(int16_t *y, rnn_sum sum, const RNN_FLASH rnn_linear *w, int row,
+                              int add)
 {
-    *y = (int16_t)(add ? rnn_add(*y, v) : v);
+    const rnn_lanes v = rnn_requantize(sum, w, row);
+    y[row] = (int16_t)(add ? rnn_add(y[row], v) : v);
+    RNN_FENCE(); /* or two stores become one, after more work than the second takes */
 }
 
-RNN_BODY int32_t rnn_operand_at(const void *x, int j, int s16)
+/* x[j] of an operand of int16 (s16) or of bytes. */
+RNN_PIECE int32_t rnn_element(const void *x, int j, int s16)
 {
     return s16 ? ((const int16_t *)x)[j] : ((const rnn_operand *)x)[j];
 }
 
-/* What the origin of the weights adds to every row. */
-RNN_BODY uint32_t rnn_excess(const void *x, int cols, int s16)
+/* Bytes: at most 255 * 255 < 2^16. */
+RNN_PIECE rnn_sum rnn_product(rnn_weight w, int32_t x, int s16)
 {
-    uint32_t sum = 0;
-    if (RNN_ORIGIN)
-        for (int j = 0; j < cols; j++)
-            sum += (uint32_t)rnn_operand_at(x, j, s16);
+#ifdef RNN_NARROW
+    if (s16)
+        return (uint32_t)w * (uint32_t)x;
+    unsigned product = (unsigned)w * (uint8_t)x;
+#ifdef __AVR__
+    __asm__("" : "+r"(product)); /* two bytes; avr-gcc would multiply words to get four */
+#endif
+    return product;
+#else
+    (void)s16;
+    return w * x;
+#endif
+}
+
+/* What the origin of the weights adds to every row: sum((w + 128) x) = W x + 128 sum(x). That of
+ * int8 operands, 128 sum(w), is a part of the bias. */
+RNN_PIECE rnn_sum rnn_excess(const void *x, int cols, int s16)
+{
+    rnn_sum sum = 0;
+    RNN_UNROLL
+    for (int j = 0; RNN_ORIGIN != 0 && j < cols; j++)
+        sum += (rnn_sum)rnn_element(x, j, s16);
     return sum * RNN_ORIGIN;
 }
 
-/* An int8 and a byte: at most 255 * 255 < 2^16 where both are moved, 127 * 128 where none is. */
-RNN_BODY uint32_t rnn_product(rnn_weight w, int32_t x, int s16)
+/* sum + product. A Cortex-M0 has eight registers for everything and five more that it can only add
+ * to (`high`). The empty statement keeps gcc from reordering the sums, which takes registers. */
+RNN_PIECE rnn_sum rnn_accumulate(rnn_sum sum, rnn_sum product, int high)
 {
-    if (s16)
-        return (uint32_t)w * (uint32_t)x;
-#ifdef RNN_NARROW
-    return (uint16_t)((unsigned)w * (unsigned)x);
+#if defined(__thumb__) && !defined(__thumb2__) && defined(__GNUC__)
+    if (high) {
+        __asm__("add %0, %1" : "+h"(sum) : "l"(product));
+        return sum;
+    }
+    sum += product;
+    __asm__("" : "+l"(sum));
+    return sum;
 #else
-    return (uint32_t)(w * x);
+    (void)high;
+    return sum + product;
 #endif
 }
+
+#if defined(__AVR__) || defined(__OPTIMIZE_SIZE__)
+
+/* Adds the columns of four rows to their sums: registers for more are not to be had. */
+RNN_SHARED void rnn_four_rows(rnn_sum sum[4], const RNN_FLASH rnn_weight *weight, const void *x,
+                              int cols, int s16)
+{
+    rnn_sum a = sum[0], b = sum[1], c = sum[2], d = sum[3];
+    const RNN_FLASH rnn_weight *const last = weight + 8u * (unsigned)(cols - 1);
+    for (const RNN_FLASH rnn_weight *w = weight;; w += 8) {
+        const int32_t element = rnn_element(x, 0, s16);
+        x = (const char *)x + (s16 ? sizeof(int16_t) : sizeof(rnn_operand));
+        a = rnn_accumulate(a, rnn_product(w[0], element, s16), 0);
+        b = rnn_accumulate(b, rnn_product(w[1], element, s16), 0);
+        c = rnn_accumulate(c, rnn_product(w[2], element, s16), 0);
+        d = rnn_accumulate(d, rnn_product(w[3], element, s16), 0);
+        if (w == last) /* w + 8 may lie behind the table */
+            break;
+    }
+    sum[0] = a, sum[1] = b, sum[2] = c, sum[3] = d;
+}
+
+/* Adds the columns of one octet to its sums; returns where the next octet begins. */
+RNN_PIECE const RNN_FLASH rnn_weight *rnn_octet(rnn_sum sum[8], const RNN_FLASH rnn_weight *weight,
+                                                const void *x, int cols, int s16)
+{
+    rnn_four_rows(sum, weight, x, cols, s16);
+    rnn_four_rows(sum + 4, weight + 4, x, cols, s16);
+    return weight + 8u * (unsigned)cols;
+}
+
+#else
 
 typedef struct {
-    uint32_t row[4];
-} rnn_quad;
+    rnn_sum a, b, c, d, e, f, g, h;
+} rnn_sums;
 
-RNN_BODY void rnn_quad_column(rnn_quad *sum, const RNN_FLASH rnn_weight *w, int32_t x, int s16)
+RNN_PIECE void rnn_column(rnn_sums *sum, const RNN_FLASH rnn_weight *w, int32_t x, int s16)
 {
-    sum->row[0] += rnn_product(w[0], x, s16);
-    sum->row[1] += rnn_product(w[1], x, s16);
-    sum->row[2] += rnn_product(w[2], x, s16);
-    sum->row[3] += rnn_product(w[3], x, s16);
+    sum->a = rnn_accumulate(sum->a, rnn_product(w[0], x, s16), 1);
+    sum->b = rnn_accumulate(sum->b, rnn_product(w[1], x, s16), 1);
+    sum->c = rnn_accumulate(sum->c, rnn_product(w[2], x, s16), 1);
+    sum->d = rnn_accumulate(sum->d, rnn_product(w[3], x, s16), 1);
+    RNN_FENCE();
+    sum->e = rnn_accumulate(sum->e, rnn_product(w[4], x, s16), 1);
+    sum->f = rnn_accumulate(sum->f, rnn_product(w[5], x, s16), 0);
+    sum->g = rnn_accumulate(sum->g, rnn_product(w[6], x, s16), 0);
+    sum->h = rnn_accumulate(sum->h, rnn_product(w[7], x, s16), 0);
+    RNN_FENCE();
 }
 
-RNN_BODY void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear *w, int s16, int add)
-{
-    const uint32_t excess = rnn_excess(x, w->cols, s16);
-    const RNN_FLASH rnn_weight *weight = w->weight;
-    int i = 0;
-    for (; i + 4 <= w->rows; i += 4) {
-        rnn_quad sum;
-        for (int k = 0; k < 4; k++)
-            sum.row[k] = (uint32_t)w->bias[i + k] - excess;
-        int j = 0;
-#ifndef __OPTIMIZE_SIZE__
-        for (; j + 8 <= w->cols; j += 8) {
-            rnn_quad_column(&sum, weight + 0, rnn_operand_at(x, j + 0, s16), s16);
-            rnn_quad_column(&sum, weight + 4, rnn_operand_at(x, j + 1, s16), s16);
-            rnn_quad_column(&sum, weight + 8, rnn_operand_at(x, j + 2, s16), s16);
-            rnn_quad_column(&sum, weight + 12, rnn_operand_at(x, j + 3, s16), s16);
-            rnn_quad_column(&sum, weight + 16, rnn_operand_at(x, j + 4, s16), s16);
-            rnn_quad_column(&sum, weight + 20, rnn_operand_at(x, j + 5, s16), s16);
-            rnn_quad_column(&sum, weight + 24, rnn_operand_at(x, j + 6, s16), s16);
-            rnn_quad_column(&sum, weight + 28, rnn_operand_at(x, j + 7, s16), s16);
-            weight += 32;
-        }
+/* Columns in one turn of the loop: as far as the immediate offsets of a Cortex-M0 reach. */
+#ifdef RNN_NARROW
+enum { RNN_STRIDE = 4 };
+#else
+enum { RNN_STRIDE = 8 };
 #endif
-        for (; j < w->cols; j++) {
-            rnn_quad_column(&sum, weight, rnn_operand_at(x, j, s16), s16);
-            weight += 4;
-        }
-        for (int k = 0; k < 4; k++)
-            rnn_put(y + i + k, rnn_requantize(sum.row[k], w, i + k), add);
+
+/* Adds the columns of one octet to its sums; returns where the next octet begins. */
+RNN_PIECE const RNN_FLASH rnn_weight *rnn_octet(rnn_sum sum[8], const RNN_FLASH rnn_weight *weight,
+                                                const void *x, int cols, int s16)
+{
+    rnn_sums s = {sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7]};
+    int j = 0;
+    for (; j < cols / RNN_STRIDE * RNN_STRIDE; j += RNN_STRIDE) {
+        RNN_UNROLL
+        for (int k = 0; k < RNN_STRIDE; k++)
+            rnn_column(&s, weight + 8 * k, rnn_element(x, j + k, s16), s16);
+        weight += 8 * RNN_STRIDE;
     }
-    for (; i < w->rows; i++) {
-        uint32_t sum = (uint32_t)w->bias[i] - excess;
+    for (; j < cols; j++) {
+        rnn_column(&s, weight, rnn_element(x, j, s16), s16);
+        weight += 8;
+    }
+    sum[0] = s.a, sum[1] = s.b, sum[2] = s.c, sum[3] = s.d;
+    sum[4] = s.e, sum[5] = s.f, sum[6] = s.g, sum[7] = s.h;
+    return weight;
+}
+
+#endif
+
+RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear *w, int s16,
+                           int add)
+{
+    const rnn_sum excess = rnn_excess(x, w->cols, s16);
+    const RNN_FLASH rnn_weight *weight = w->weight;
+    const int in_octets = w->rows / 8 * 8;
+    for (int i = 0; i < in_octets; i += 8) {
+        rnn_sum sum[8];
+        RNN_UNROLL
+        for (int k = 0; k < 8; k++)
+            sum[k] = (rnn_sum)w->bias[i + k] - excess;
+        weight = rnn_octet(sum, weight, x, w->cols, s16);
+        RNN_UNROLL
+        for (int k = 0; k < 8; k++)
+            rnn_finish_row(y, sum[k], w, i + k, add);
+    }
+    for (int i = in_octets; i < w->rows; i++) {
+        rnn_sum sum = (rnn_sum)w->bias[i] - excess;
         for (int j = 0; j < w->cols; j++)
-            sum += rnn_product(*weight++, rnn_operand_at(x, j, s16), s16);
-        rnn_put(y + i, rnn_requantize(sum, w, i), add);
+            sum += rnn_product(*weight++, rnn_element(x, j, s16), s16);
+        rnn_finish_row(y, sum, w, i, add);
     }
 }
 
@@ -261,14 +227,14 @@ RNN_INLINE void rnn_matvec_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH 
     rnn_matvec(y, x, w, 0, 0);
 }
 
-RNN_INLINE void rnn_matvec_add_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear *w)
-{
-    rnn_matvec(y, x, w, 0, 1);
-}
-
 RNN_INLINE void rnn_matvec_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w)
 {
     rnn_matvec(y, x, w, 1, 0);
+}
+
+RNN_INLINE void rnn_matvec_add_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear *w)
+{
+    rnn_matvec(y, x, w, 0, 1);
 }
 
 RNN_INLINE void rnn_matvec_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear *w)

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,11 +90,14 @@ def counts(board: Board, tool: str) -> str:
 
 
 @contextmanager
-def emulator(board: Board, image: Image | None, tool: str | None = None, link: str = "uart") -> Iterator[Emulated]:
+def emulator(
+    board: Board, image: Image | None, tool: str | None = None, link: str = "uart", icount: int | None = None
+) -> Iterator[Emulated]:
     """An emulated board with `image`, or without one: halted and empty, for a flash tool.
 
     `tool`: unicorn, or anything else for the emulator of the board's family. `link`: that which the image was built
-    for. Process and files are gone when the block ends, and when we are killed. UserError where the board is not
+    for. `icount`: in QEMU every instruction takes 2^icount ns of the board's time; without it, as long as it takes
+    here. Process and files are gone when the block ends, and when we are killed. UserError where the board is not
     emulated or has no such link, MissingError without the emulator.
     """
     program = _program(board, tool)
@@ -107,7 +110,8 @@ def emulator(board: Board, image: Image | None, tool: str | None = None, link: s
         with simavr.machine(board, image) as machine:
             yield Emulated(machine.uart, None, board.uart.baud)
         return
-    with vanishing_folder() as folder, _started(program, board, image, link, folder) as emulated:
+    options = () if icount is None else ("-icount", f"shift={icount}")
+    with vanishing_folder() as folder, _started(program, board, image, link, options, folder) as emulated:
         yield emulated
 
 
@@ -118,14 +122,17 @@ def _program(board: Board, tool: str | None) -> str:
 
 
 @contextmanager
-def _started(program: str, board: Board, image: Image | None, link: str, folder: Path) -> Iterator[Emulated]:
+def _started(
+    program: str, board: Board, image: Image | None, link: str, options: Sequence[str], folder: Path
+) -> Iterator[Emulated]:
     """The sockets and pipes are ours and there before the emulator starts: there is nothing to wait for."""
     complaints = folder / "stderr"
     for name in _PIPES:
         os.mkfifo(folder / name)
     with _listening(folder / "uart") as uart, _listening(folder / "gdb") as gdb, complaints.open("wb") as stderr:
+        command = [*_command(program, board, image, uart.fileno()), *options]
         process = subprocess.Popen(
-            [*_command(program, board, image, uart.fileno()), *_link_options(program, image, link, uart, gdb)],
+            [*command, *_link_options(program, image, link, uart, gdb)],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Devices of the machine in unicorn_machine.py, as far as firmware/ports/cortex_m uses them: words at offsets in pages.
 
-Time does not pass here: SysTick and the timer of nRF51 keep what was written, so that every count of cycles is zero.
+Time does not pass here: SysTick, CYCCNT and the timer of nRF51 keep what was written: every count of cycles is zero.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..board import Board
 from ..errors import UserError
 
 PAGE = 0x1000
-SYSTEM_PAGE = 0xE000E000
+SYSTEM_PAGE, DWT_PAGE = 0xE000E000, 0xE0001000
 _FIRST_PERIPHERAL = 0x40000000
 _NRF_CLOCK, _NRF_TIMER, _NRF_GPIO = 0x40000000, 0x40008000, 0x50000000
 _WAIT_SECONDS = 0.02
@@ -186,7 +186,7 @@ def devices(board: Board, wire: Wire) -> dict[int, Registers]:
         pages |= {_NRF_CLOCK: NrfClock(), _NRF_TIMER: Registers(), _NRF_GPIO: Registers()}
     page = _page(names["UART_BASE"])
     pages[page] = Uart(LAYOUTS[uart.driver], names["UART_BASE"] - page, wire)
-    return pages | {SYSTEM_PAGE: System()}
+    return pages | {SYSTEM_PAGE: System(), DWT_PAGE: Registers()}
 
 
 def _page(address: int) -> int:

@@ -1,79 +1,89 @@
-/* Calls one kernel after the other for tests: requests on standard input, raw results on standard
- * output. A request is the line `kernel n p q` and then its arrays, raw, in the order of `read`
- * below. Arrays are as long as the kernel may touch, so that a sanitizer sees one step beyond. */
+/* Calls one kernel after the other for tests, but for the products of rnn_step.h. */
+#include "lane_loops.h"
+#include "requests.h"
 #include "rnn_kernels.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT = 16 };
-
-static void *arrays[LIMIT];
-static int used;
-
-static void *array(size_t count, size_t size)
-{
-    void *memory = malloc(count * size);
-    if (memory == NULL || used == LIMIT)
-        exit(2);
-    return arrays[used++] = memory;
-}
-
-static void *input(size_t count, size_t size)
-{
-    void *memory = array(count, size);
-    if (fread(memory, size, count, stdin) != count)
-        exit(3);
-    return memory;
-}
-
-#define READ(type, count) ((type *)input((size_t)(count), sizeof(type)))
-#define MAKE(type, count) ((type *)array((size_t)(count), sizeof(type)))
-#define GIVE(data, count) fwrite(data, sizeof *(data), (size_t)(count), stdout)
-
 /* q: the output is a new array (0), a (1) or b (2). */
-static void elementwise(const char *kernel, int32_t n, int32_t p, int32_t q)
+static void elementwise(const char *kernel, int n, int p, int q)
 {
     const int pair = strcmp(kernel, "add") == 0 || strcmp(kernel, "sub") == 0 || kernel[0] == 'm';
     int16_t *a = READ(int16_t, n);
     int16_t *b = pair ? READ(int16_t, n) : NULL;
     int16_t *y = q == 1 ? a : q == 2 ? b : MAKE(int16_t, n);
     if (strcmp(kernel, "add") == 0)
-        rnn_add_s16(y, a, b, n);
+        loop_add(y, a, b, n);
     else if (strcmp(kernel, "sub") == 0)
-        rnn_sub_s16(y, a, b, n);
+        loop_sub(y, a, b, n);
     else if (strcmp(kernel, "mul") == 0)
-        rnn_mul_s16(y, a, b, p, n);
+        loop_mul(y, a, b, p, n);
     else if (strcmp(kernel, "sigmoid") == 0)
-        rnn_sigmoid_s16(y, a, p, n);
+        loop_sigmoid(y, a, p, n);
     else if (strcmp(kernel, "tanh") == 0)
-        rnn_tanh_s16(y, a, p, n);
+        loop_tanh(y, a, p, n);
     else if (strcmp(kernel, "relu") == 0)
-        rnn_relu_s16(y, a, n);
+        loop_relu(y, a, n);
     else
         exit(4);
     GIVE(y, n);
 }
 
-static void matvec(int wide, int32_t rows, int32_t cols)
+static void rescale(int n, int shift)
+{
+    int8_t *y = MAKE(int8_t, n);
+    loop_rescale(y, READ(int16_t, n), shift, n);
+    GIVE(y, n);
+}
+
+/* int8 values to an operand and back: from lanes, from bytes. */
+static void operand(int n)
+{
+    int16_t *x = READ(int16_t, n);
+    int8_t *x8 = MAKE(int8_t, n), *y = MAKE(int8_t, n);
+    for (int i = 0; i < n; i++)
+        x8[i] = (int8_t)x[i];
+    RNN_OPERAND(stored, n);
+    loop_operand(stored, x, n);
+    rnn_narrow(y, stored, n);
+    GIVE(y, n);
+    RNN_WIDENED(wide, n);
+    rnn_narrow(y, rnn_widen(wide, x8, n), n);
+    GIVE(y, n);
+}
+
+static void gather(int n, int token, int tokens)
+{
+    const int8_t *table = READ(int8_t, n *tokens);
+    int8_t *y = MAKE(int8_t, n);
+    rnn_gather_s8(y, table, token, n);
+    GIVE(y, n);
+    RNN_OPERAND(row, n);
+    rnn_gather_operand(row, table, token, n);
+    rnn_narrow(y, row, n);
+    GIVE(y, n);
+}
+
+static void matvec64(int wide, int rows, int cols)
 {
     int16_t *y = MAKE(int16_t, rows);
-    rnn_linear w;
+    rnn_linear64 w;
     w.rows = rows;
     w.cols = cols;
     w.weight = READ(int8_t, rows *cols);
     w.bias = READ(int32_t, rows);
     w.multiplier = READ(int16_t, rows);
     w.shift = READ(uint8_t, rows);
-    if (wide)
-        rnn_matvec_s16_s16(y, READ(int16_t, cols), &w);
-    else
-        rnn_matvec_s8_s16(y, READ(int8_t, cols), &w);
+    if (wide) {
+        rnn_matvec64_s16(y, READ(int16_t, cols), &w);
+    } else {
+        RNN_WIDENED(x, cols);
+        rnn_matvec64_s8(y, rnn_widen(x, READ(int8_t, cols), cols), &w);
+    }
     GIVE(y, rows);
 }
 
-static void scores(int soft, int wide, int32_t n, int32_t multiplier)
+static void scores(int soft, int wide, int n, int multiplier)
 {
     const int16_t *x16 = wide ? READ(int16_t, n) : NULL;
     const int8_t *x8 = wide ? NULL : READ(int8_t, n);
@@ -90,14 +100,14 @@ static void scores(int soft, int wide, int32_t n, int32_t multiplier)
     }
 }
 
-static void quantize(int raw, int wide, int32_t n)
+static void quantize(int raw, int wide, int n)
 {
     int8_t *q8 = MAKE(int8_t, n);
     int16_t *q16 = MAKE(int16_t, n);
     const rnn_float_channel *from_float = raw ? NULL : READ(rnn_float_channel, n);
     const int64_t *channels = raw ? READ(int64_t, 3 * n) : NULL; /* gain, offset, shift */
     rnn_raw_channel *from_raw = MAKE(rnn_raw_channel, n);
-    for (int32_t i = 0; i < n && raw; i++) {
+    for (int i = 0; i < n && raw; i++) {
         from_raw[i].gain = (int32_t)channels[3 * i];
         from_raw[i].offset = channels[3 * i + 1];
         from_raw[i].shift = (uint8_t)channels[3 * i + 2];
@@ -116,35 +126,36 @@ static void quantize(int raw, int wide, int32_t n)
         GIVE(q8, n);
 }
 
-static void call(const char *kernel, int32_t n, int32_t p, int32_t q)
+/* Of p bytes, then of all n. */
+static void crc(int n, int p)
 {
-    if (strcmp(kernel, "matvec_s8") == 0 || strcmp(kernel, "matvec_s16") == 0) {
-        matvec(kernel[8] == '1', n, p);
-    } else if (strncmp(kernel, "softmax_s", 9) == 0 || strncmp(kernel, "argmax_s", 8) == 0) {
+    const uint8_t *data = READ(uint8_t, n);
+    const uint32_t first = rnn_crc32(0, data, (uint32_t)p);
+    const uint32_t both[] = {first, rnn_crc32(first, data + p, (uint32_t)(n - p))};
+    GIVE(both, 2);
+}
+
+static void call(const char *kernel, int n, int p, int q)
+{
+    if (strcmp(kernel, "matvec64_s8") == 0 || strcmp(kernel, "matvec64_s16") == 0)
+        matvec64(kernel[10] == '1', n, p);
+    else if (strncmp(kernel, "softmax_s", 9) == 0 || strncmp(kernel, "argmax_s", 8) == 0)
         scores(kernel[0] == 's', strstr(kernel, "_s16") != NULL, n, p);
-    } else if (strncmp(kernel, "quantize_", 9) == 0) {
+    else if (strncmp(kernel, "quantize_", 9) == 0)
         quantize(kernel[9] == 's', strcmp(kernel + strlen(kernel) - 3, "s16") == 0, n);
-    } else if (strcmp(kernel, "rescale") == 0) {
-        int8_t *y = MAKE(int8_t, n);
-        rnn_rescale_s16_s8(y, READ(int16_t, n), p, n);
-        GIVE(y, n);
-    } else if (strcmp(kernel, "gather") == 0) {
-        int8_t *y = MAKE(int8_t, n);
-        rnn_gather_s8(y, READ(int8_t, n *q), p, n);
-        GIVE(y, n);
-    } else {
+    else if (strcmp(kernel, "rescale") == 0)
+        rescale(n, p);
+    else if (strcmp(kernel, "operand") == 0)
+        operand(n);
+    else if (strcmp(kernel, "gather") == 0)
+        gather(n, p, q);
+    else if (strcmp(kernel, "crc32") == 0)
+        crc(n, p);
+    else
         elementwise(kernel, n, p, q);
-    }
 }
 
 int main(void)
 {
-    char kernel[32];
-    long n, p, q;
-    while (scanf("%31s %ld %ld %ld", kernel, &n, &p, &q) == 4 && getchar() == '\n') {
-        call(kernel, (int32_t)n, (int32_t)p, (int32_t)q);
-        while (used > 0)
-            free(arrays[--used]);
-    }
-    return feof(stdin) && fflush(stdout) == 0 ? 0 : 1;
+    return answer(call);
 }

@@ -1,12 +1,11 @@
-"""Every kernel against plain Python integers and against the interpreter's arithmetic, also under sanitizers."""
+"""Every kernel but the products against plain Python integers and the interpreter, also under sanitizers."""
 
 from __future__ import annotations
 
 import platform
 import re
-import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from math import floor
@@ -16,72 +15,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rnn_edge.backends import c
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.tables import EXP2, SIGMOID
-from rnn_edge.paths import FIRMWARE
-from rnn_edge.runtimes.c_host import RUNTIMES, CHost, compile_c
-from tests.c.builds import usable
+from rnn_edge.runtimes.c_host import CHost
+from tests.c.kernels import BUILDS, KERNELS, Array, Build, Kernels, Request, compiled
 from tests.c.plain_integers import by_power_of_two, clip, requantize, sigmoid, softmax, tanh
 
-KERNELS = FIRMWARE / "kernels"
 ALL = np.arange(-32768, 32768, dtype=np.int16)
 EXTREMES = [-32768, -32767, -16385, -16384, -256, -129, -128, -2, -1, 0, 1, 2, 127, 128, 255, 16384, 32766, 32767]
-FUSED = CHost("gcc", "fused", ("-O3", "-mfma", "-ffp-contract=fast"))
-BUILDS = [runtime for runtime in RUNTIMES if runtime.level in ("O2", "O3", "sanitize")]
-
-Array = NDArray[np.generic]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call: arrays in the order that kernels_main.c reads, and the type of `count` results."""
-
-    kernel: str
-    n: int
-    p: int
-    q: int
-    inputs: tuple[Array, ...]
-    dtype: str
-    count: int
-
-
-class Kernels:
-    """A compiled kernels_main.c."""
-
-    def __init__(self, binary: Path) -> None:
-        self._binary = binary
-
-    def results(self, requests: Sequence[Request]) -> list[list[int]]:
-        script = b"".join(
-            f"{r.kernel} {r.n} {r.p} {r.q}\n".encode() + b"".join(a.tobytes() for a in r.inputs) for r in requests
-        )
-        done = subprocess.run([self._binary], input=script, capture_output=True, timeout=300)
-        assert done.returncode == 0, done.stderr.decode()[:2000]
-        results, start = [], 0
-        for request in requests:
-            found = np.frombuffer(done.stdout, request.dtype, request.count, start)
-            start += found.nbytes
-            results.append(found.tolist())
-        assert start == len(done.stdout)
-        return results
-
-    def element(self, kernel: str, p: int, *inputs: Array, over: int = 0, dtype: str = "i2") -> list[int]:
-        """One elementwise call; `over` 1 or 2 writes over the first or second input."""
-        n = len(inputs[0])
-        (result,) = self.results([Request(kernel, n, p, over, inputs, dtype, n)])
-        return result
+FUSED = Build(CHost("gcc", "fused", ("-O3", "-mfma", "-ffp-contract=fast")), "RNN_WIDE")
 
 
 @pytest.fixture(scope="module", params=BUILDS, ids=lambda build: build.name)
 def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    return compiled(request.param, tmp_path_factory.mktemp("kernels"))
-
-
-def compiled(build: CHost, folder: Path) -> Kernels:
-    sources = [KERNELS / "rnn_kernels.c", Path(__file__).parent / "kernels_main.c"]
-    compile_c(usable(build).compiler, [*c.WARNINGS, *build.flags, f"-I{KERNELS}"], sources, folder / "kernels")
-    return Kernels(folder / "kernels")
+    return compiled(request.param, "kernels", tmp_path_factory.mktemp("kernels"))
 
 
 # kernels of one input: all 65,536 inputs
@@ -155,10 +102,20 @@ def test_a_value_with_itself(kernels: Kernels) -> None:
     assert kernels.element("mul", 15, ALL, ALL, over=1) == [clip(by_power_of_two(x * x, 15), 16) for x in ALL.tolist()]
 
 
-# matvec
+def test_mul_by_odd_numbers(kernels: Kernels) -> None:
+    """The products with one odd factor have every rest that a shift may have to round."""
+    for odd in (-32767, -1, 21845):
+        b = np.full_like(ALL, odd)
+        requests = [Request("mul", len(ALL), shift, 0, (ALL, b), "i2", len(ALL)) for shift in range(1, 31)]
+        product = ALL.astype(np.int64) * odd
+        for shift, found in enumerate(kernels.results(requests), 1):
+            assert found == arithmetic.saturate(arithmetic.shift_round(product, shift), 16).tolist()
 
 
-def matvec_case(bits: int, cols: int, rng: np.random.Generator) -> Request:
+# products in 64 bits
+
+
+def matvec64_case(bits: int, cols: int, rng: np.random.Generator) -> Request:
     """46 rows, one for each t; accumulators from small to the largest that the contract allows."""
     rows, limit = 46, 1 << (bits - 1)
     weight = rng.integers(-127, 128, (rows, cols)) * rng.choice([0, 1, 1], (rows, 1))
@@ -172,13 +129,13 @@ def matvec_case(bits: int, cols: int, rng: np.random.Generator) -> Request:
     t = np.roll(np.arange(1, 47), cols)
     columns = (weight, "i1"), (bias, "i4"), (r, "i2"), (t, "u1"), (x, f"i{bits // 8}")
     inputs = tuple(array.astype(dtype) for array, dtype in columns)
-    return Request(f"matvec_s{bits}", rows, cols, 0, inputs, "i2", rows)
+    return Request(f"matvec64_s{bits}", rows, cols, 0, inputs, "i2", rows)
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_matvec(kernels: Kernels, bits: int) -> None:
+def test_matvec64(kernels: Kernels, bits: int) -> None:
     rng = np.random.default_rng(bits)
-    requests = [matvec_case(bits, cols, rng) for cols in range(1, 41) for _ in range(3)]
+    requests = [matvec64_case(bits, cols, rng) for cols in range(1, 41) for _ in range(3)]
     for request, found in zip(requests, kernels.results(requests), strict=True):
         weight, bias, r, t, x = (array.astype(np.int64) for array in request.inputs)
         accumulators = [
@@ -201,15 +158,26 @@ def test_requantization_at_the_ends_of_its_contract(kernels: Kernels) -> None:
             n = len(biases)
             columns = (np.zeros(n), "i1"), (biases, "i4"), ([r] * n, "i2"), ([t] * n, "u1"), ([1], "i1")
             inputs = tuple(np.array(values).astype(dtype) for values, dtype in columns)
-            requests.append(Request("matvec_s8", n, 1, 0, inputs, "i2", n))
+            requests.append(Request("matvec64_s8", n, 1, 0, inputs, "i2", n))
             expected.append([requantize(bias, r, t) for bias in biases])
     assert kernels.results(requests) == expected
 
 
+# int8 vectors
+
+
 def test_gather(kernels: Kernels) -> None:
+    """As bytes, and as an operand that is made bytes again."""
     table = np.random.default_rng(0).integers(-128, 128, (11, 7)).astype(np.int8)
-    requests = [Request("gather", 7, token, 11, (table,), "i1", 7) for token in range(11)]
-    assert kernels.results(requests) == table.tolist()
+    requests = [Request("gather", 7, token, 11, (table,), "i1", 14) for token in range(11)]
+    assert kernels.results(requests) == [2 * row for row in table.tolist()]
+
+
+def test_operands_become_bytes_again(kernels: Kernels) -> None:
+    """Those that lanes were stored in, and those that bytes were widened to."""
+    every = np.arange(-128, 128, dtype=np.int16)
+    requests = [Request("operand", n, 0, 0, (every[-n:],), "i1", 2 * n) for n in (*range(1, 18), 256)]
+    assert kernels.results(requests) == [2 * every[-n:].tolist() for n in (*range(1, 18), 256)]
 
 
 # what reads the outputs
@@ -265,7 +233,7 @@ def test_quantize_float(kernels: Kernels, bits: int) -> None:
 def test_quantize_float_where_the_compiler_may_fuse(tmp_path: Path) -> None:
     if not has_fma():
         pytest.skip("this processor has no fused multiply-add of x86")
-    test_quantize_float(compiled(FUSED, tmp_path), 16)
+    test_quantize_float(compiled(FUSED, "kernels", tmp_path), 16)
 
 
 def has_fma() -> bool:
@@ -289,10 +257,17 @@ def test_quantize_raw(kernels: Kernels, bits: int) -> None:
     assert kernels.results([request]) == [expected]
 
 
+def test_crc(kernels: Kernels) -> None:
+    """In one piece, and continued."""
+    data = bytes(range(256))
+    requests = [Request("crc32", n, n // 3, 0, (np.frombuffer(data[:n], np.uint8),), "u4", 2) for n in (1, 2, 9, 256)]
+    assert kernels.results(requests) == [[zlib.crc32(data[: n // 3]), zlib.crc32(data[:n])] for n in (1, 2, 9, 256)]
+
+
 # the text
 
 
-@pytest.mark.parametrize(("name", "table"), [("SIGMOID", SIGMOID), ("EXP2", EXP2)])
+@pytest.mark.parametrize(("name", "table"), [("rnn_sigmoid_table", SIGMOID), ("EXP2", EXP2)])
 def test_tables_are_those_of_the_interpreter(name: str, table: tuple[int, ...]) -> None:
     match = re.search(rf"{name}\[\d+\] = \{{(.*?)\}}", (KERNELS / "rnn_kernels.c").read_text(), re.DOTALL)
     assert match and tuple(map(int, re.findall(r"\d+", match[1]))) == table

@@ -55,22 +55,24 @@ def row_of(files: Artifacts, runtime: str) -> Row:
     return verify(files, [runtime]).rows[1]
 
 
-# kernel text, the same one unit off, the kind of operation that the diagnosis must name
+# kernel file, its text, the same one unit off, the kind of operation that the diagnosis must name
+PRODUCTS, LANES, TABLES = "rnn_portable.h", "rnn_portable_lanes.h", "rnn_kernels.c"
 KERNEL_FAULTS = {
-    "matvec rounding": ("(INT64_C(1) << (t - 1))", "(INT64_C(1) << t)", "matvec"),
-    "matvec bias": ("int32_t acc = w->bias[i];", "int32_t acc = w->bias[i] + (1 << 12);", "matvec"),
-    "add": ("sat16((int32_t)a[i] + b[i])", "sat16((int32_t)a[i] + b[i] + 1)", "add"),
-    "sub": ("sat16((int32_t)a[i] - b[i])", "sat16((int32_t)a[i] - b[i] - 1)", "sub"),
-    "saturation": ("v > INT16_MAX ? INT16_MAX", "v > INT16_MAX ? INT16_MAX - 1", ""),
-    "mul rounding": ("const int32_t half = (v + 1) >> 1;", "const int32_t half = v >> 1;", ""),
-    "mul half away": (" + (half >> 31)) >>", ") >>", ""),
-    "rescale": ("sat8(shift_round(x[i], shift))", "sat8(shift_round(x[i], shift) + 1)", "rescale"),
-    "relu": ("x[i] > 0 ? x[i] : 0", "x[i] > 0 ? x[i] : 1", "relu"),
-    "sigmoid rounding": ("curve + 512;", "curve + 511;", "sigmoid"),
-    "sigmoid of negatives": ("- curve + 511", "- curve + 512", "sigmoid"),
-    "tanh rounding": ("curve - one + 128", "curve - one + 127", "tanh"),
-    "tanh of negatives": ("one - curve + 127", "one - curve + 128", "tanh"),
-    "table": ("32768, 33451,", "32768, 33452,", ""),
+    "matvec rounding": (PRODUCTS, "((uint32_t)product >> 31)", "((uint32_t)product >> 31) + 1", ""),
+    "matvec bias": (PRODUCTS, "(rnn_sum)w->bias[i + k] - excess", "(rnn_sum)w->bias[i + k] + 4096 - excess", ""),
+    "matvec add": (PRODUCTS, "add ? rnn_add(y[row], v) : v", "add ? rnn_add(y[row], v + 1) : v", "add"),
+    "add": (LANES, "rnn_sat16((int32_t)a + b)", "rnn_sat16((int32_t)a + b + 1)", "add"),
+    "sub": (LANES, "rnn_sat16((int32_t)a - b)", "rnn_sat16((int32_t)a - b - 1)", "sub"),
+    "saturation": (LANES, "(v >> 31) ^ INT16_MAX", "(v >> 31) ^ (INT16_MAX - 1)", ""),
+    "mul rounding": (LANES, "v + away + (INT32_C(1) << (shift - 1)) + 1", "v + away + (INT32_C(1) << (shift - 1))", ""),
+    "mul half away": (LANES, "v < 0 ? -2 : 0", "v < 0 ? -1 : 0", ""),
+    "rescale": (LANES, "rnn_shift_round(a, shift);", "rnn_shift_round(a, shift) + 1;", "rescale"),
+    "relu": (LANES, "x > 0 ? x : 0", "x > 0 ? x : 1", "relu"),
+    "sigmoid rounding": (LANES, "0xFFFF : 0)) + 1) >> 1", "0xFFFF : 0))) >> 1", "sigmoid"),
+    "sigmoid of negatives": (LANES, "(x < 0 ? 0xFFFF : 0)", "(x < 0 ? 0xFFFE : 0)", "sigmoid"),
+    "tanh rounding": (LANES, "(1 << (bits - 1))) >> bits", "(1 << (bits - 1)) - 1) >> bits", "tanh"),
+    "tanh of negatives": (LANES, "(curve ^ (x < 0 ? -1 : 0))", "(curve ^ (x < 0 ? -2 : 0))", "tanh"),
+    "table": (TABLES, "32768, 33451,", "32768, 33452,", ""),
 }
 
 
@@ -89,10 +91,10 @@ def wide_program() -> Program:
 def test_a_fault_in_a_kernel(
     fault: str, right_program: Program, wide_program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, wrong, kind = KERNEL_FAULTS[fault]
+    file, right, wrong, kind = KERNEL_FAULTS[fault]
     firmware = tmp_path / "firmware"
     shutil.copytree(paths.FIRMWARE, firmware)
-    kernels = firmware / "kernels" / "rnn_kernels.c"
+    kernels = firmware / "kernels" / file
     text = kernels.read_text()
     assert text.count(right) >= 1
     kernels.write_text(text.replace(right, wrong))

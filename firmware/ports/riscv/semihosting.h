@@ -10,8 +10,8 @@ static uint32_t semihosting(uint32_t operation, const void *arguments)
     register uint32_t a0 __asm__("a0") = operation;
     register const void *a1 __asm__("a1") = arguments;
     __asm__ volatile(".option push\n"
+                     ".balign 16\n" /* with compressed instructions: it may be an odd halfword */
                      ".option norvc\n"
-                     ".balign 16\n"
                      "slli zero, zero, 0x1f\n"
                      "ebreak\n"
                      "srai zero, zero, 7\n"

@@ -1,4 +1,4 @@
-"""Cores with products of 64 bits, in plain C: four rows side by side, multipliers of 32 bits."""
+"""Cores with products of 64 bits, in plain C: eight rows side by side, multipliers of 32 bits."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from . import Column, Linear
 
 GUARD = "RNN_WIDE"
 
+OCTET = 8  # rows side by side
+
 
 def interleave(weight: IntArray) -> IntArray:
     """`weight` [rows, columns] as rnn_portable.h reads it [rows * columns].
 
-    For every four rows, column by column the four weights of the column; the rows % 4 last rows as they are.
+    For every eight rows, column by column the eight weights of the column; the rows % 8 last rows as they are.
     """
     rows, columns = weight.shape
-    quads = rows // 4
-    interleaved = weight[: 4 * quads].reshape(quads, 4, columns).transpose(0, 2, 1)
-    return np.concatenate([interleaved.ravel(), weight[4 * quads :].ravel()])
+    in_octets = rows // OCTET * OCTET
+    octets = weight[:in_octets].reshape(-1, OCTET, columns).transpose(0, 2, 1)
+    return np.concatenate([octets.ravel(), weight[in_octets:].ravel()])
 
 
 def tables(linear: Linear) -> dict[str, Column]:
@@ -26,5 +28,5 @@ def tables(linear: Linear) -> dict[str, Column]:
     return {
         "weight": Column("int8_t", interleave(linear.weight)),
         "bias": Column("int32_t", linear.bias),
-        "multiplier": Column("int32_t", linear.r << (32 - linear.t)),
+        "multiplier": Column("int32_t", np.left_shift(linear.r, 32 - linear.t)),
     }
