@@ -3,8 +3,8 @@ MODEL ?= vowels
 BOARD ?= mps2-an386
 RUN := .venv/bin
 JOBS ?= 2
-SOURCES := rnn_edge tests
-C_SOURCES := $(shell git ls-files 'firmware/*.c' 'firmware/*.h')
+SOURCES := rnn_edge tests experiments
+C_SOURCES := $(shell git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' 'experiments/*.c')
 
 .PHONY: setup demo test check bench bench-check format models firmware flash wheel clean
 

@@ -15,7 +15,7 @@
 #ifdef RNN_NARROW
 typedef uint8_t rnn_weight;      /* w + 128: Cortex-M0 reads unsigned bytes in one instruction */
 typedef uint32_t rnn_sum;        /* modulo 2^32, which the result fits */
-typedef uint16_t rnn_multiplier; /* r */
+typedef uint32_t rnn_multiplier; /* r above a shift: t - 9 of int8 operands, else t - 17 */
 #else
 typedef int8_t rnn_weight;
 typedef int32_t rnn_sum;        /* every partial sum fits, in any order */
@@ -29,39 +29,69 @@ typedef struct {
     const RNN_FLASH rnn_weight *weight;
     const RNN_FLASH int32_t *bias;
     const RNN_FLASH rnn_multiplier *multiplier;
-#ifdef RNN_NARROW
-    const RNN_FLASH uint8_t *shift; /* t - 17, 0 to 15 */
-#endif
 } rnn_linear;
+
+#ifdef RNN_NARROW
+/* product * 2^-shift, the shift in the lowest byte of `word`, which is all that ASRS looks at. */
+RNN_PIECE int32_t rnn_shifted(int32_t product, uint32_t word)
+{
+#if defined(__thumb__) && defined(__clang__)
+    __asm__("asrs %0, %1" : "+l"(product) : "l"(word) : "cc");
+    return product;
+#elif defined(__thumb__) && defined(__GNUC__) /* which writes it in the older syntax */
+    __asm__("asr %0, %1" : "+l"(product) : "l"(word) : "cc");
+    return product;
+#else
+    const uint8_t shift = (uint8_t)word;
+    return shift < 8 ? product >> shift : product >> 8 >> (shift - 8); /* an AVR moves a byte */
+#endif
+}
+
+/* floor(sum * r * 2^-8), |sum| < 2^23: products of 16 by 16 bits, |result| <= 2^30 + 2^15. */
+RNN_PIECE int32_t rnn_scaled_s8(int32_t sum, uint16_t r)
+{
+#ifdef __AVR__
+    const int32_t high = (int32_t)(int16_t)(sum >> 8) * (int16_t)r;
+#else
+    const int32_t high = (sum >> 8) * r;
+#endif
+    return high + (int32_t)(((uint32_t)(uint8_t)sum * r) >> 8);
+}
+
+/* floor(v * r * 2^-16), |v| < 2^31, the same way. */
+RNN_PIECE int32_t rnn_scaled_s16(int32_t v, uint16_t r)
+{
+    const int32_t high = (int32_t)(int16_t)(v >> 16) * (int16_t)r;
+    return high + (int32_t)(((uint32_t)(uint16_t)v * r) >> 16);
+}
+#endif
 
 /* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 2^14 <= r < 2^15,
  * 17 <= t <= 32.
  *
  * Wide: product = v * r * 2^(32 - t), |product| < 2^61; its upper word and its bit 31 are the sum.
- * Narrow: v = high * 2^16 + low, so that product = floor(v * r * 2^-16), |product| <= 2^30 + 2^15;
- * and half of 2^t is a multiple of 2^16, so that no bit below it matters. */
-RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, int row)
+ * Narrow: the product without its lowest 16 bits, or 8 where the operand is int8: half of 2^t is a
+ * multiple of that, so that no bit below matters. With int8, |sum| < 2^23 and headroom <= 8, so
+ * that t - headroom >= 9 and sum is taken as it is. */
+RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, int row, int s16)
 {
-    const int32_t v = (int32_t)((uint32_t)sum << w->headroom);
     const rnn_multiplier multiplier = w->multiplier[row];
 #ifdef RNN_NARROW
-    uint16_t low = (uint16_t)v;
-#ifdef __GNUC__
-    __asm__("" : "+r"(low)); /* keeps gcc from shifting it up and down again */
-#endif
-    const int32_t high = (int32_t)(int16_t)(v >> 16) * multiplier;
-    const int32_t product = high + (int32_t)(((uint32_t)low * multiplier) >> 16);
-    return rnn_sat16(((product >> w->shift[row]) + 1) >> 1);
+    const uint16_t r = (uint16_t)(multiplier >> 16);
+    const int32_t v = (int32_t)(s16 ? sum << w->headroom : sum);
+    const int32_t product = s16 ? rnn_scaled_s16(v, r) : rnn_scaled_s8(v, r);
+    return rnn_sat16((rnn_shifted(product, multiplier) + 1) >> 1);
 #else
-    const int64_t product = (int64_t)v * multiplier;
+    (void)s16;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)sum << w->headroom) * multiplier;
     return rnn_sat16((int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31));
 #endif
 }
 
 RNN_PIECE void rnn_finish_row(int16_t *y, rnn_sum sum, const RNN_FLASH rnn_linear *w, int row,
-                              int add)
+                              int s16, int add)
 {
-    const rnn_lanes v = rnn_requantize(sum, w, row);
+    const rnn_lanes v = rnn_requantize(sum, w, row, s16);
     y[row] = (int16_t)(add ? rnn_add(y[row], v) : v);
     RNN_FENCE(); /* or two stores become one, after more work than the second takes */
 }
@@ -154,6 +184,39 @@ typedef struct {
     rnn_sum a, b, c, d, e, f, g, h;
 } rnn_sums;
 
+#if defined(__thumb2__) && defined(__GNUC__)
+/* One column of an octet: gcc would read the weights ahead and run out of registers. */
+#define RNN_ROW(sum)                                                                               \
+    "ldrsb %[weight], [%[w]], #1\n\tmla %[" sum "], %[weight], %[element], %[" sum "]\n\t"
+#define RNN_COLUMN(load)                                                                           \
+    __asm__(load RNN_ROW("a") RNN_ROW("b") RNN_ROW("c") RNN_ROW("d") RNN_ROW("e") RNN_ROW("f")     \
+                RNN_ROW("g") RNN_ROW("h")                                                          \
+            : [w] "+&r"(w), [x] "+&r"(x), [a] "+&r"(s.a), [b] "+&r"(s.b), [c] "+&r"(s.c),          \
+              [d] "+&r"(s.d), [e] "+&r"(s.e), [f] "+&r"(s.f), [g] "+&r"(s.g), [h] "+&r"(s.h),      \
+              [weight] "=&r"(weight), [element] "=&r"(element)                                     \
+            :                                                                                      \
+            : "memory")
+
+RNN_PIECE const rnn_weight *rnn_octet(rnn_sum sum[8], const rnn_weight *w, const void *x, int cols,
+                                      int s16)
+{
+    rnn_sums s = {sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7]};
+    int32_t weight;
+    int32_t element;
+    RNN_UNROLL_16
+    for (int j = 0; j < cols; j++) {
+        if (s16)
+            RNN_COLUMN("ldrsh %[element], [%[x]], #2\n\t");
+        else
+            RNN_COLUMN("ldrsb %[element], [%[x]], #1\n\t");
+    }
+    sum[0] = s.a, sum[1] = s.b, sum[2] = s.c, sum[3] = s.d;
+    sum[4] = s.e, sum[5] = s.f, sum[6] = s.g, sum[7] = s.h;
+    return w;
+}
+
+#else
+
 RNN_PIECE void rnn_column(rnn_sums *sum, const RNN_FLASH rnn_weight *w, int32_t x, int s16)
 {
     sum->a = rnn_accumulate(sum->a, rnn_product(w[0], x, s16), 1);
@@ -197,6 +260,7 @@ RNN_PIECE const RNN_FLASH rnn_weight *rnn_octet(rnn_sum sum[8], const RNN_FLASH 
 }
 
 #endif
+#endif
 
 RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear *w, int s16,
                            int add)
@@ -212,13 +276,13 @@ RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear
         weight = rnn_octet(sum, weight, x, w->cols, s16);
         RNN_UNROLL
         for (int k = 0; k < 8; k++)
-            rnn_finish_row(y, sum[k], w, i + k, add);
+            rnn_finish_row(y, sum[k], w, i + k, s16, add);
     }
     for (int i = in_octets; i < w->rows; i++) {
         rnn_sum sum = (rnn_sum)w->bias[i] - excess;
         for (int j = 0; j < w->cols; j++)
             sum += rnn_product(*weight++, rnn_element(x, j, s16), s16);
-        rnn_finish_row(y, sum, w, i, add);
+        rnn_finish_row(y, sum, w, i, s16, add);
     }
 }
 

@@ -28,12 +28,16 @@
 #endif
 #if defined(__OPTIMIZE_SIZE__) || !defined(__GNUC__)
 #define RNN_UNROLL
+#define RNN_UNROLL_16
 #elif defined(__clang__)
 #define RNN_UNROLL _Pragma("unroll")
+#define RNN_UNROLL_16 _Pragma("unroll 16")
 #elif __GNUC__ >= 8
 #define RNN_UNROLL _Pragma("GCC unroll 8")
+#define RNN_UNROLL_16 _Pragma("GCC unroll 16")
 #else
 #define RNN_UNROLL
+#define RNN_UNROLL_16
 #endif
 
 /* ---- Elements ------------------------------------------------------------------------------- */
@@ -133,14 +137,42 @@ RNN_PIECE int32_t rnn_shift_round(int32_t v, int shift)
     return (v + away + (INT32_C(1) << (shift - 1)) + 1) >> shift;
 }
 
+/* sat(v * 2^-shift) to 16 or 8 bits. SSAT shifts by a literal, which takes an optimizing compiler.
+ */
+#if defined(__ARM_FEATURE_SAT) && defined(__OPTIMIZE__)
+#define RNN_SATURATE(y, bits, v, shift)                                                            \
+    __asm__("ssat %0, #" #bits ", %1, asr %2" : "=r"(y) : "r"(v), "i"(shift))
+
+/* v * 2^-shift, 2 <= shift <= 30, before the shift */
+RNN_PIECE int32_t rnn_rounded(int32_t v, int shift)
+{
+    return v + (v >> 31) + (v >> 31) + (INT32_C(1) << (shift - 1)) + 1;
+}
+#endif
+
 /* |a * b| <= 2^30, reached by -2^15 * -2^15. */
 RNN_PIECE rnn_lanes rnn_mul(rnn_lanes a, rnn_lanes b, int shift)
 {
-    return rnn_sat16(rnn_shift_round((int32_t)(int16_t)a * (int16_t)b, shift));
+    const int32_t v = (int32_t)(int16_t)a * (int16_t)b;
+#ifdef RNN_SATURATE
+    rnn_lanes y;
+    if (shift > 1) {
+        RNN_SATURATE(y, 16, rnn_rounded(v, shift), shift);
+        return y;
+    }
+#endif
+    return rnn_sat16(rnn_shift_round(v, shift));
 }
 
 RNN_PIECE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
 {
+#ifdef RNN_SATURATE
+    rnn_lanes y;
+    if (shift > 1) {
+        RNN_SATURATE(y, 8, rnn_rounded(a, shift), shift);
+        return y;
+    }
+#endif
     const int32_t v = rnn_shift_round(a, shift);
     return (rnn_lanes)(v > INT8_MAX ? INT8_MAX : v < INT8_MIN ? INT8_MIN : v);
 }
@@ -157,12 +189,22 @@ typedef struct {
  * coarse x, and up <= 5: |position| <= 3 * 2^15 * 2^5 < 2^22. 1 <= bits <= 9: rest < 2^9. */
 RNN_PIECE rnn_place rnn_look_up(rnn_lanes x, int bits, int up)
 {
-    const int32_t end = (INT32_C(255) << bits) - 1;
     const rnn_lanes sign = x < 0 ? -1 : 0;
     const int32_t position = ((int32_t)(x ^ sign) - sign) * (INT32_C(3) << up);
+    const int32_t mask = (INT32_C(1) << bits) - 1;
+#ifdef RNN_SATURATE
+    /* One entry further, the end of the table is where USAT cuts: at 2^(8 + bits) - 1. */
+    if (__builtin_constant_p(bits)) {
+        int32_t next;
+        __asm__("usat %0, %2, %1" : "=r"(next) : "r"(position + mask + 1), "i"(8 + bits));
+        const rnn_place cut = {rnn_sigmoid_table + (next >> bits) - 1,
+                               (uint_fast16_t)(next & mask)};
+        return cut;
+    }
+#endif
+    const int32_t end = (INT32_C(255) << bits) - 1;
     const int32_t inside = position > end ? end : position;
-    const rnn_place place = {rnn_sigmoid_table + (inside >> bits),
-                             (uint_fast16_t)(inside & ((INT32_C(1) << bits) - 1))};
+    const rnn_place place = {rnn_sigmoid_table + (inside >> bits), (uint_fast16_t)(inside & mask)};
     return place;
 }
 
@@ -180,8 +222,12 @@ RNN_INLINE rnn_lanes rnn_sigmoid(rnn_lanes x, int fraction)
     const int bits = fraction > 4 ? fraction - 3 : 1;
     const rnn_place place = rnn_look_up(x, bits, bits + 3 - fraction);
     const int32_t curve = place.entry[0] + (rnn_rise(place) >> bits);
+#ifdef RNN_SATURATE
+    const int32_t y = (((curve ^ (x >> 31)) + 1) >> 1) & INT16_MAX; /* EOR with a shift, UBFX */
+#else
     const int32_t y = ((curve ^ (x < 0 ? 0xFFFF : 0)) + 1) >> 1;
     RNN_ASSUME(y >= 0 && y <= INT16_MAX);
+#endif
     return (rnn_lanes)y;
 }
 

@@ -16,11 +16,12 @@ def headroom(program: Program, op: Op) -> int | None:
     row needs 64 bits.
 
     With a = headroom: |acc| * 2^a < 2^31 and 17 <= t + a <= 32 for every row. Of an int8 vector also |acc| < 2^23, so
-    that two rows can share an accumulator (256 * acc + acc').
+    that two rows can share an accumulator (256 * acc + acc'), and a <= 8, so that 16 bits of acc * 2^-8 do for narrow
+    multipliers.
     """
     _, t, bound = op_requantization(program, op)
     bits = max(0, LEAST - int(t.min()))
     paired = program.values[op.inputs[0]].dtype == "int8"
     most = min(1 << (31 - bits), 1 << _PAIRED_BITS) if paired else 1 << (31 - bits)
-    fits = int(bound.max()) < most and int(t.max()) + bits <= MOST
+    fits = int(bound.max()) < most and int(t.max()) + bits <= MOST and bits <= (8 if paired else 31)
     return bits if fits else None

@@ -287,10 +287,11 @@ def altered(name: str, before: str) -> Callable[[Files], None]:
     return change
 
 
-CRC = altered("net.h", r"TABLES_CRC UINT32_C\(0x[A-F]*(?=\d)")
+HERE = r"defined\(RNN_WIDE\)[\s\S]*?"  # the layout that the host compiles
+CRC = altered("net.h", rf"{HERE}TABLES_CRC UINT32_C\(0x[A-F]*(?=\d)")
 TABLES = {
-    table: altered("net.c", rf"_{table}\[.*\{{\s*") for table in ("weight", "bias", "multiplier", "shift", "table")
-}
+    table: altered("net_tables.h", rf"{HERE}_{table}\[.*\{{\s*") for table in ("weight", "bias", "multiplier")
+} | {"table": altered("net_tables.h", r"_table\[.*\{\s*")}
 
 
 @pytest.mark.parametrize("what", ["crc", *TABLES])

@@ -20,18 +20,18 @@ LONG = [(32, cols) for cols in range(1, 41)] + [(rows, cols) for rows in (10, 11
 LARGE = [(4, 63), (5, 64), (7, 65), (8, 100), (96, 32), (3, 130)]
 SHAPES: list[Shape] = [*SMALL, *LONG, *LARGE]
 FOLDED = [(1, 1), (2, 3), (3, 5), (4, 4), (5, 7), (6, 16), (7, 31), (8, 8), (9, 33), (16, 9), (32, 17), (96, 32)]
-HEADROOMS = (0, 1, 2, 3, 16)
+HEADROOMS = {"s8": (0, 1, 2, 3, 8), "s16": (0, 1, 2, 3, 16)}
 
 
 @cache
 def products(operand: str) -> list[Product]:
-    return [*make_products(operand, SHAPES, FOLDED, HEADROOMS), *boundaries(operand)]
+    return [*make_products(operand, SHAPES, FOLDED, HEADROOMS[operand]), *boundaries(operand)]
 
 
 def boundaries(operand: str) -> list[Product]:
     """Sums right beside every rounding boundary, by biases alone, at every T and the ends of r."""
     made = []
-    for headroom in range(4):
+    for headroom in HEADROOMS[operand]:
         largest, rows = largest_sum(operand, headroom), []
         for t in range(17, 33):
             for r in (1 << 14, 23171, (1 << 15) - 1):
@@ -81,7 +81,7 @@ def test_the_cases_are_inside_the_contract_and_reach_its_ends(operand: str) -> N
         assert bound.max() <= largest_sum(operand, w.headroom)
         assert w.t.min() >= 17 and w.t.max() <= 32 and w.r.min() >= 1 << 14 and w.r.max() < 1 << 15
         reached |= {(w.headroom, bool(bound.max() == largest_sum(operand, w.headroom)))}
-    assert {(headroom, True) for headroom in HEADROOMS} <= reached
+    assert {(headroom, True) for headroom in HEADROOMS[operand]} <= reached
 
 
 def test_plain_products_are_those_of_the_interpreter() -> None:

@@ -11,15 +11,15 @@ ORIGIN = 128  # RNN_ORIGIN of rnn_core.h: what stands for zero in a byte
 
 
 def tables(linear: Linear) -> dict[str, Column]:
-    """Fields of rnn_linear; the shift is t - 17, 0 to 15.
+    """Fields of rnn_linear; a multiplier has r in its upper half and a shift in its lowest byte.
 
     An int8 operand x is read as x + 128, which adds 128 sum(w) to a row: the bias takes it away again. That stays
     within int32: x = -128 everywhere is one of the inputs for which |W x + b| < 2^31.
     """
+    shift = linear.t - linear.headroom - 9 if linear.operand == "s8" else linear.t - 17
     moved = ORIGIN * linear.weight.sum(axis=1) if linear.operand == "s8" else 0
     return {
         "weight": Column("uint8_t", interleave(linear.weight + ORIGIN)),
         "bias": Column("int32_t", linear.bias - moved),
-        "multiplier": Column("uint16_t", linear.r),
-        "shift": Column("uint8_t", linear.t - 17),
+        "multiplier": Column("uint32_t", linear.r << 16 | shift),
     }
