@@ -83,7 +83,7 @@ def _zig(family: Family) -> Compiler | None:
     if family.zig is None or importlib.util.find_spec("ziglang") is None:
         return None
     command = (sys.executable, "-m", "ziglang")
-    flags = ("-target", family.zig.target, f"-mcpu={family.zig.cpu}", "-fno-sanitize=undefined")
+    flags = ("-target", family.zig.target, f"-mcpu={family.zig.cpu}", "-fno-sanitize=undefined", "-fomit-frame-pointer")
     return Compiler("zig cc", _printed(*command, "version"), (*command, "cc"), flags, (), ())
 
 

@@ -32,20 +32,42 @@ typedef struct {
 } rnn_linear;
 
 #ifdef RNN_NARROW
-/* product * 2^-shift, the shift in the lowest byte of `word`, which is all that ASRS looks at. */
+/* product * 2^-shift, the shift in the lowest byte of `word`. */
 RNN_PIECE int32_t rnn_shifted(int32_t product, uint32_t word)
 {
-#if defined(__thumb__) && defined(__clang__)
-    __asm__("asrs %0, %1" : "+l"(product) : "l"(word) : "cc");
-    return product;
-#elif defined(__thumb__) && defined(__GNUC__) /* which writes it in the older syntax */
-    __asm__("asr %0, %1" : "+l"(product) : "l"(word) : "cc");
-    return product;
-#else
     const uint8_t shift = (uint8_t)word;
     return shift < 8 ? product >> shift : product >> 8 >> (shift - 8); /* an AVR moves a byte */
-#endif
 }
+
+#if defined(__thumb__) && !defined(__thumb2__) && defined(__GNUC__)
+#define RNN_THUMB_1
+#ifdef __clang__
+#define RNN_S "s" /* the newer syntax of this core says which instructions set flags */
+#define RNN_TIMES(a, b) "muls %" a ", %" b ", %" a "\n\t"
+#else
+#define RNN_S
+#define RNN_TIMES(a, b) "mul %" a ", %" b "\n\t"
+#endif
+
+/* As rnn_scaled_s8, rnn_shifted and the rounding, in the three registers that are left. */
+RNN_PIECE int32_t rnn_scaled_in_place(int32_t sum, uint32_t word)
+{
+    uint32_t low;
+    uint32_t r;
+    __asm__("lsr" RNN_S " %[r], %[word], #16\n\t"
+            "uxtb %[low], %[sum]\n\t"
+            "asr" RNN_S " %[sum], %[sum], #8\n\t" RNN_TIMES("[low]", "[r]")
+                RNN_TIMES("[sum]", "[r]") "lsr" RNN_S " %[low], %[low], #8\n\t"
+                                          "add" RNN_S " %[sum], %[sum], %[low]\n\t"
+                                          "asr" RNN_S " %[sum], %[word]\n\t"
+                                          "add" RNN_S " %[sum], #1\n\t"
+                                          "asr" RNN_S " %[sum], %[sum], #1"
+            : [sum] "+&l"(sum), [low] "=&l"(low), [r] "=&l"(r)
+            : [word] "l"(word)
+            : "cc");
+    return sum;
+}
+#endif
 
 /* floor(sum * r * 2^-8), |sum| < 2^23: products of 16 by 16 bits, |result| <= 2^30 + 2^15. */
 RNN_PIECE int32_t rnn_scaled_s8(int32_t sum, uint16_t r)
@@ -79,6 +101,10 @@ RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, i
 #ifdef RNN_NARROW
     const uint16_t r = (uint16_t)(multiplier >> 16);
     const int32_t v = (int32_t)(s16 ? sum << w->headroom : sum);
+#ifdef RNN_THUMB_1
+    if (!s16)
+        return rnn_sat16(rnn_scaled_in_place(v, multiplier));
+#endif
     const int32_t product = s16 ? rnn_scaled_s16(v, r) : rnn_scaled_s8(v, r);
     return rnn_sat16((rnn_shifted(product, multiplier) + 1) >> 1);
 #else
@@ -275,7 +301,7 @@ RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear
             sum[k] = (rnn_sum)w->bias[i + k] - excess;
         weight = rnn_octet(sum, weight, x, w->cols, s16);
         RNN_UNROLL
-        for (int k = 0; k < 8; k++)
+        for (int k = 7; k >= 0; k--) /* those in the registers that can do more come first */
             rnn_finish_row(y, sum[k], w, i + k, s16, add);
     }
     for (int i = in_octets; i < w->rows; i++) {

@@ -71,7 +71,7 @@ KERNEL_FAULTS = {
     "sigmoid rounding": (LANES, "0xFFFF : 0)) + 1) >> 1", "0xFFFF : 0))) >> 1", "sigmoid"),
     "sigmoid of negatives": (LANES, "(x < 0 ? 0xFFFF : 0)", "(x < 0 ? 0xFFFE : 0)", "sigmoid"),
     "tanh rounding": (LANES, "(1 << (bits - 1))) >> bits", "(1 << (bits - 1)) - 1) >> bits", "tanh"),
-    "tanh of negatives": (LANES, "(curve ^ (x < 0 ? -1 : 0))", "(curve ^ (x < 0 ? -2 : 0))", "tanh"),
+    "tanh of negatives": (LANES, "(curve ^ (x < 0 ? -1 : 0))", "(curve ^ (x < 0 ? -256 : 0))", "tanh"),
     "table": (TABLES, "32768, 33451,", "32768, 33452,", ""),
 }
 
