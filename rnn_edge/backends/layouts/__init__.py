@@ -17,7 +17,7 @@ class Linear:
     """A product y = sat16((2^headroom * (W x + b) * r + 2^(t - 1)) >> t), one r and t a row, 17 <= t <= 32.
 
     `weight` [rows, columns] in -127 to 127; `bias`, `r` (2^14 to 2^15 - 1) and `t` [rows]; `operand`: s8 or s16, of x.
-    For every row and x, |W x + b| * 2^headroom < 2^31, and |W x + b| < 2^23 where the operand is s8.
+    For every row and x, |W x + b| * 2^headroom < 2^31; where the operand is s8, |W x + b| < 2^23 and headroom <= 8.
     """
 
     weight: IntArray
