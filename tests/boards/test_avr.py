@@ -68,7 +68,7 @@ def test_what_a_board_says(at: Board, power: tuple[Program, Artifacts], firmware
         differing = sum(a.tolist() != b.tolist() for a, b in zip(found, expected, strict=False))
         assert (differing, len(found) > 400) == (0, True)
         cycles, clock = board_.cycles()
-        assert clock == 16_000_000 and cycles > 50_000
+        assert clock == 16_000_000 and cycles > 30_000
         used, size = board_.stack()
         assert 100 < used < firmwares[at.id].footprint.ram["stack"] < size
 
@@ -137,7 +137,7 @@ def test_vowels_fits_the_uno(tmp_path: Path) -> None:
         ),
         (
             (80, 60),
-            r"^net does not fit on .*: its tables end at 70,\d\d\d bytes of flash, AVR ATmega2560 reads them from the "
+            r"^net does not fit on .*: its tables end at 71,\d\d\d bytes of flash, AVR ATmega2560 reads them from the "
             r"first 65,536; take fewer units or a board with another core\.$",
         ),
     ],
@@ -151,7 +151,7 @@ def test_tables_that_pointers_do_not_reach_are_refused(units: tuple[int, ...], s
 @NEEDS
 def test_the_last_tables_that_pointers_reach(tmp_path: Path) -> None:
     """Two layers, one of them with a table of nearly 32 KiB, both together nearly 64 KiB."""
-    made = network(Network(("lstm", "lstm"), (90, 42), inputs=3))
+    made = network(Network(("lstm", "lstm"), (90, 41), inputs=3))
     firmware = build(made, export_c(made, tmp_path / "net"), MEGA, tmp_path / "made")
     assert 63_000 < firmware.footprint.flash["weights"] < 65_536
     commands = script(made)

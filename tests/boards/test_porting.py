@@ -139,9 +139,10 @@ def test_what_the_export_needs_and_keeps(core: str, tmp_path: Path) -> None:
 def test_the_stack_of_a_step(core: str, tmp_path: Path) -> None:
     """The longest chain of calls: step, body or head, one kernel where it is no part of them."""
     run(exported(tmp_path), *arm(core), "-fstack-usage", "-c", "power.c", "rnn_kernels.c")
-    lines = [line.split("\t") for path in tmp_path.glob("*.su") for line in path.read_text().splitlines()]
+    lines = [line.split("\t") for line in (tmp_path / "power.su").read_text().splitlines()]
     frames = {place.rpartition(":")[2]: int(size) for place, size, _ in lines}
-    chain = sum(size for name, size in frames.items() if not name.startswith(("power_run", "rnn_softmax")))
+    steps = ("power_step", "power_body", "power_head")
+    chain = sum(size for name, size in frames.items() if name.startswith("rnn_") or name in steps)
     scratch = re.search(r"POWER_SCRATCH_BYTES (\d+)", (tmp_path / "power.h").read_text())
     assert scratch is not None
     assert int(scratch[1]) < chain < int(scratch[1]) + 300
@@ -208,5 +209,5 @@ def test_the_sketch_prints_what_the_interpreter_gives(elf: Path) -> None:
 def test_the_sketch_leaves_the_tables_in_flash(elf: Path) -> None:
     with elf.open("rb") as file:
         sizes = {one.name: one["sh_size"] for one in ELFFile(file).iter_sections()}
-    assert 6_000 < sizes[".text"] < 8_000  # "7 KiB of an Uno's flash"
+    assert 7_500 < sizes[".text"] < 8_700  # "8 KiB of an Uno's flash"
     assert 200 < sizes[".data"] + sizes[".bss"] < 300  # "some 250 bytes of its RAM"
