@@ -171,9 +171,12 @@ def _build(subject: Subject, target: Target, folder: Path, laps: bool) -> Firmwa
 
 
 def _split(subject: Subject, counts: firmware.Counts) -> tuple[Lap, ...]:
-    """The mean of each lap over the steps; the last is what comes behind the last statement."""
+    """The mean of each lap over the steps; the last is what comes behind the last statement.
+
+    Stopping costs a few instructions more or less in each place: nothing can come out as less than nothing.
+    """
     names = [*c.lap_names(subject.program), _LAST_LAP]
-    means = (round(total / len(counts.steps)) for total in counts.laps)
+    means = (max(0, round(total / len(counts.steps))) for total in counts.laps)
     return tuple(Lap(name, mean) for name, mean in zip(names, means, strict=True))
 
 
