@@ -20,6 +20,7 @@ from ..options import OUT, WEIGHTS_IN_RAM
 @click.option("--reference", is_flag=True, help="Instead of MODEL: the shapes of docs/benchmarks.md.")
 @click.option("--board", "boards", multiple=True, help="This emulated board (repeatable).")
 @click.option("--all-emulated", is_flag=True, help="All emulated boards on which it fits.")
+@click.option("--host", "on_host", is_flag=True, help="Time MODEL on this computer too, beside other runtimes.")
 @click.option("--profile", type=click.Choice(["speed", "size", "both"]), default="speed", show_default=True,
               help="Compile for few instructions (-O2), few bytes (-Os), or both.")  # fmt: skip
 @WEIGHTS_IN_RAM
@@ -38,6 +39,7 @@ def bench(
     reference: bool,
     boards: tuple[str, ...],
     all_emulated: bool,
+    on_host: bool,
     profile: str,
     weights_in_ram: bool,
     history: Path,
@@ -49,14 +51,22 @@ def bench(
     """Count the instructions of a step of MODEL on emulated boards, and the bytes it takes.
 
     Counts are exact and the same every time. They are instructions, not cycles of silicon, but for AVR, whose emulator
-    counts cycles. Shown are also the split over the statements of a step and the change against the history.
+    counts cycles. Shown are also the split over the statements of a step and the change against the history. Times on
+    this computer (--host) are no counts: their ratios hold for the run that printed them.
     """
     from .. import progress
+    from ..errors import UserError
     from ..source import artifacts_of
-    from . import report, run, subjects
+    from . import host, report, run, subjects
 
     files = artifacts_of(model, out) if model else None
+    if on_host and files is None:
+        raise UserError("--host times the files of an export: name a MODEL that is exported.")
     chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
+    if on_host and files is not None:
+        report.show_host(host.rows(host.measure(chosen[0].program, files)))
+        if not boards and not all_emulated:
+            return
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
         results = run.measure_all(chosen, targets, history, laps=store or not check, done=show)

@@ -32,6 +32,16 @@ def show_results(results: Sequence[Result]) -> None:
         console.print(f"[yellow]skipped:[/yellow] {escape(reason)}", soft_wrap=True)
 
 
+def show_host(rows: Sequence[Sequence[str]]) -> None:
+    """A table with its heading, as `host.rows` makes it."""
+    heading, *lines = rows
+    table = plain_table(*heading)
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+    console.print("Processor time on this computer, median of many rounds: read the ratios.\n")
+
+
 def _show(result: Result) -> None:
     """One line a board for each profile, then the split where there is one."""
     subject, measured = result.subject, result.measured

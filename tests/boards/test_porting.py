@@ -137,15 +137,15 @@ def test_what_the_export_needs_and_keeps(core: str, tmp_path: Path) -> None:
 @ARM
 @CORES
 def test_the_stack_of_a_step(core: str, tmp_path: Path) -> None:
-    """The longest chain of calls: step, body or head, one kernel where it is no part of them."""
+    """The longest chain of calls: step, body, a product in as many functions as the compiler makes of it."""
     run(exported(tmp_path), *arm(core), "-fstack-usage", "-c", "power.c", "rnn_kernels.c")
     lines = [line.split("\t") for line in (tmp_path / "power.su").read_text().splitlines()]
-    frames = {place.rpartition(":")[2]: int(size) for place, size, _ in lines}
-    steps = ("power_step", "power_body", "power_head")
-    chain = sum(size for name, size in frames.items() if name.startswith("rnn_") or name in steps)
+    frames = {place.rpartition(":")[2].partition(".")[0]: int(size) for place, size, _ in lines}
+    product = [size for name, size in frames.items() if re.fullmatch(r"rnn_(matvec|rows|four_rows)\w*", name)]
+    chain = frames["power_step"] + frames["power_body"] + sum(product)
     scratch = re.search(r"POWER_SCRATCH_BYTES (\d+)", (tmp_path / "power.h").read_text())
-    assert scratch is not None
-    assert int(scratch[1]) < chain < int(scratch[1]) + 300
+    assert scratch is not None and product
+    assert 100 < chain - int(scratch[1]) < 160  # "some 150 bytes for calls"
 
 
 @NEEDS

@@ -243,3 +243,8 @@ def test_ours_stand_beside_those_of_others(tmp_path: Path) -> None:
     assert "| `mps2-an386` | Cortex-M4 | 10,000 | 2.17 | 1,512 | 464 | 12,000 | 2.60 | 1,512 | 464 |\n" in text
     assert "| `simavr-uno` | AVR ATmega328P | 10,000 cycles | 2.17 | 1,512 | 464 | - | - | - | - |\n" in text
     assert "| Cortex-M4 | gcc 12.2.1 | `-mthumb` |\n" in text
+
+
+def test_times_on_this_computer_need_a_model() -> None:
+    result = CliRunner().invoke(main, ["bench", "--host"])
+    assert result.exit_code == 2 and "name a MODEL that is exported" in result.output
