@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..options import OUT, WEIGHTS_IN_RAM
+
+if TYPE_CHECKING:
+    from ..paths import Artifacts
 
 
 @click.command()
@@ -55,18 +59,15 @@ def bench(
     this computer (--host) are no counts: their ratios hold for the run that printed them.
     """
     from .. import progress
-    from ..errors import UserError
     from ..source import artifacts_of
-    from . import host, report, run, subjects
+    from . import report, run, subjects
 
     files = artifacts_of(model, out) if model else None
-    if on_host and files is None:
-        raise UserError("--host times the files of an export: name a MODEL that is exported.")
-    chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
-    if on_host and files is not None:
-        report.show_host(host.rows(host.measure(chosen[0].program, files)))
+    if on_host:
+        _time_here(files, as_json)
         if not boards and not all_emulated:
             return
+    chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
         results = run.measure_all(chosen, targets, history, laps=store or not check, done=show)
@@ -81,3 +82,13 @@ def bench(
         if not as_json:
             report.show_comparison(comparison)
         sys.exit(1 if comparison.regressions else 0)
+
+
+def _time_here(files: Artifacts | None, as_json: bool) -> None:
+    from ..errors import UserError
+    from . import host, report, subjects
+
+    if files is None or as_json:
+        raise UserError("--host prints a table of an exported model: name a MODEL, and leave out --json.")
+    (subject,) = subjects.choose(files, None, False)
+    report.show_host(host.rows(host.measure(subject.program, files)))
