@@ -24,6 +24,11 @@
 #endif
 #endif
 
+/* Narrow, with the first Thumb instructions: a part is in assembler. */
+#if defined(RNN_NARROW) && defined(__thumb__) && defined(__GNUC__)
+#define RNN_THUMB_1
+#endif
+
 /* Constant tables lie in flash. That of an AVR has addresses of its own, which __flash says in C;
  * C++ has no word for it, so that tables have to be defined in C. */
 #if defined(__AVR__) && defined(__FLASH)

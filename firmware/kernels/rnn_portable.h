@@ -10,12 +10,16 @@
 #include "rnn_core.h"
 #include "rnn_portable_lanes.h"
 
+#ifdef RNN_THUMB_1
+#include "rnn_thumb.h"
+#endif
+
 /* ---- Matrix-vector product ------------------------------------------------------------------ */
 
 #ifdef RNN_NARROW
 typedef uint8_t rnn_weight;      /* w + 128: Cortex-M0 reads unsigned bytes in one instruction */
 typedef uint32_t rnn_sum;        /* modulo 2^32, which the result fits */
-typedef uint32_t rnn_multiplier; /* r above a shift: t - 9 of int8 operands, else t - 17 */
+typedef uint32_t rnn_multiplier; /* 2 r above a shift: t - 7 of int8 operands, else t - 15 */
 #else
 typedef int8_t rnn_weight;
 typedef int32_t rnn_sum;        /* every partial sum fits, in any order */
@@ -26,91 +30,60 @@ typedef struct {
     int rows;
     int cols;
     int headroom;
+    int saturates; /* some x takes a requantized row out of int16 */
     const RNN_FLASH rnn_weight *weight;
     const RNN_FLASH int32_t *bias;
     const RNN_FLASH rnn_multiplier *multiplier;
 } rnn_linear;
 
 #ifdef RNN_NARROW
-/* product * 2^-shift, the shift in the lowest byte of `word`. */
+/* floor(product * 2^-shift + 1/2), the shift in the lowest byte of `word`, at least 2. */
 RNN_PIECE int32_t rnn_shifted(int32_t product, uint32_t word)
 {
-    const uint8_t shift = (uint8_t)word;
-    return shift < 8 ? product >> shift : product >> 8 >> (shift - 8); /* an AVR moves a byte */
+    const uint8_t before = (uint8_t)(word - 1);
+    /* an AVR moves a byte */
+    return ((before < 8 ? product >> before : product >> 8 >> (before - 8)) + 1) >> 1;
 }
 
-#if defined(__thumb__) && !defined(__thumb2__) && defined(__GNUC__)
-#define RNN_THUMB_1
-#ifdef __clang__
-#define RNN_S "s" /* the newer syntax of this core says which instructions set flags */
-#define RNN_TIMES(a, b) "muls %" a ", %" b ", %" a "\n\t"
-#else
-#define RNN_S
-#define RNN_TIMES(a, b) "mul %" a ", %" b "\n\t"
-#endif
-
-/* As rnn_scaled_s8, rnn_shifted and the rounding, in the three registers that are left. */
-RNN_PIECE int32_t rnn_scaled_in_place(int32_t sum, uint32_t word)
+/* floor(sum * r2 * 2^-8), |sum| < 2^23, r2 < 2^16 even: products of 16 by 16 bits, each and their
+ * sum below 2^31. */
+RNN_PIECE int32_t rnn_scaled_s8(int32_t sum, uint16_t r2)
 {
-    uint32_t low;
-    uint32_t r;
-    __asm__("lsr" RNN_S " %[r], %[word], #16\n\t"
-            "uxtb %[low], %[sum]\n\t"
-            "asr" RNN_S " %[sum], %[sum], #8\n\t" RNN_TIMES("[low]", "[r]")
-                RNN_TIMES("[sum]", "[r]") "lsr" RNN_S " %[low], %[low], #8\n\t"
-                                          "add" RNN_S " %[sum], %[sum], %[low]\n\t"
-                                          "asr" RNN_S " %[sum], %[word]\n\t"
-                                          "add" RNN_S " %[sum], #1\n\t"
-                                          "asr" RNN_S " %[sum], %[sum], #1"
-            : [sum] "+&l"(sum), [low] "=&l"(low), [r] "=&l"(r)
-            : [word] "l"(word)
-            : "cc");
-    return sum;
-}
-#endif
-
-/* floor(sum * r * 2^-8), |sum| < 2^23: products of 16 by 16 bits, |result| <= 2^30 + 2^15. */
-RNN_PIECE int32_t rnn_scaled_s8(int32_t sum, uint16_t r)
-{
-#ifdef __AVR__
-    const int32_t high = (int32_t)(int16_t)(sum >> 8) * (int16_t)r;
-#else
-    const int32_t high = (sum >> 8) * r;
-#endif
-    return high + (int32_t)(((uint32_t)(uint8_t)sum * r) >> 8);
+    const int32_t high = (int32_t)(int16_t)(sum >> 8) * r2;
+    return high + (int32_t)(((uint32_t)(uint8_t)sum * r2) >> 8);
 }
 
-/* floor(v * r * 2^-16), |v| < 2^31, the same way. */
-RNN_PIECE int32_t rnn_scaled_s16(int32_t v, uint16_t r)
+/* floor(v * r2 * 2^-16), |v| < 2^31, the same way. */
+RNN_PIECE int32_t rnn_scaled_s16(int32_t v, uint16_t r2)
 {
-    const int32_t high = (int32_t)(int16_t)(v >> 16) * (int16_t)r;
-    return high + (int32_t)(((uint32_t)(uint16_t)v * r) >> 16);
+    const int32_t high = (int32_t)(int16_t)(v >> 16) * r2;
+    return high + (int32_t)(((uint32_t)(uint16_t)v * r2) >> 16);
 }
 #endif
 
 /* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 2^14 <= r < 2^15,
- * 17 <= t <= 32.
+ * 17 <= t <= 32. Where no x takes any row out of int16, that is known (`saturates`).
  *
  * Wide: product = v * r * 2^(32 - t), |product| < 2^61; its upper word and its bit 31 are the sum.
- * Narrow: the product without its lowest 16 bits, or 8 where the operand is int8: half of 2^t is a
- * multiple of that, so that no bit below matters. With int8, |sum| < 2^23 and headroom <= 8, so
- * that t - headroom >= 9 and sum is taken as it is. */
+ * Narrow: the product of v and 2 r without its lowest 16 bits, or 8 where the operand is int8: half
+ * of 2^t is a multiple of that, so that no bit below matters. With int8, |sum| < 2^23 and
+ * headroom <= 8, so that t - headroom >= 9 and sum is taken as it is. */
 RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, int row, int s16)
 {
     const rnn_multiplier multiplier = w->multiplier[row];
 #ifdef RNN_NARROW
-    const uint16_t r = (uint16_t)(multiplier >> 16);
+    const uint16_t r2 = (uint16_t)(multiplier >> 16);
     const int32_t v = (int32_t)(s16 ? sum << w->headroom : sum);
-#ifdef RNN_THUMB_1
-    if (!s16)
-        return rnn_sat16(rnn_scaled_in_place(v, multiplier));
-#endif
-    const int32_t product = s16 ? rnn_scaled_s16(v, r) : rnn_scaled_s8(v, r);
-    return rnn_sat16((rnn_shifted(product, multiplier) + 1) >> 1);
+    const int32_t y = rnn_shifted(s16 ? rnn_scaled_s16(v, r2) : rnn_scaled_s8(v, r2), multiplier);
 #else
     (void)s16;
     const int64_t product = (int64_t)(int32_t)((uint32_t)sum << w->headroom) * multiplier;
-    return rnn_sat16((int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31));
+    const int32_t y = (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+#endif
+#ifdef __OPTIMIZE_SIZE__ /* where it is no constant, to look takes longer */
+    return rnn_sat16(y);
+#else
+    return w->saturates ? rnn_sat16(y) : (rnn_lanes)y;
 #endif
 }
 
@@ -288,13 +261,13 @@ RNN_PIECE const RNN_FLASH rnn_weight *rnn_octet(rnn_sum sum[8], const RNN_FLASH 
 #endif
 #endif
 
-RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear *w, int s16,
-                           int add)
+/* The rows before `end`, a multiple of 8; returns the weights behind them. */
+RNN_PIECE const RNN_FLASH rnn_weight *rnn_octets(int16_t *y, const void *x,
+                                                 const RNN_FLASH rnn_linear *w, int end,
+                                                 rnn_sum excess, int s16, int add)
 {
-    const rnn_sum excess = rnn_excess(x, w->cols, s16);
     const RNN_FLASH rnn_weight *weight = w->weight;
-    const int in_octets = w->rows / 8 * 8;
-    for (int i = 0; i < in_octets; i += 8) {
+    for (int i = 0; i < end; i += 8) {
         rnn_sum sum[8];
         RNN_UNROLL
         for (int k = 0; k < 8; k++)
@@ -304,6 +277,46 @@ RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear
         for (int k = 7; k >= 0; k--) /* those in the registers that can do more come first */
             rnn_finish_row(y, sum[k], w, i + k, s16, add);
     }
+    return weight;
+}
+
+#ifdef RNN_THUMB_1
+/* The same for bytes, in assembler. */
+RNN_PIECE const rnn_weight *rnn_octets_s8(int16_t *y, const rnn_operand *x, const rnn_linear *w,
+                                          int end, uint32_t excess, int add)
+{
+    const unsigned left_out = (0u - (unsigned)w->cols) % RNN_TURN;
+    const unsigned code = left_out / 4 * RNN_FOUR_COLUMNS_CODE + left_out % 4 * RNN_COLUMN_CODE;
+    rnn_thumb_octets octets = {
+        .bias = w->bias,
+        .excess = excess,
+        .x = (const rnn_operand *)((uintptr_t)x - left_out),
+        .entry = (uintptr_t)rnn_columns + 2 * code,
+        .y = y,
+        .multiplier = w->multiplier,
+        .y_end = y + end,
+        .weight = w->weight,
+        .x_end = x + w->cols,
+        .back = 8 * (left_out % 4),
+        .add = add,
+    };
+    if (end > 0)
+        rnn_run_octets(&octets, add, w->saturates);
+    return w->weight + end * w->cols;
+}
+#endif
+
+RNN_INLINE void rnn_matvec(int16_t *y, const void *x, const RNN_FLASH rnn_linear *w, int s16,
+                           int add)
+{
+    const rnn_sum excess = rnn_excess(x, w->cols, s16);
+    const int in_octets = w->rows / 8 * 8;
+#ifdef RNN_THUMB_1
+    const rnn_weight *weight = s16 ? rnn_octets(y, x, w, in_octets, excess, s16, add)
+                                   : rnn_octets_s8(y, x, w, in_octets, excess, add);
+#else
+    const RNN_FLASH rnn_weight *weight = rnn_octets(y, x, w, in_octets, excess, s16, add);
+#endif
     for (int i = in_octets; i < w->rows; i++) {
         rnn_sum sum = (rnn_sum)w->bias[i] - excess;
         for (int j = 0; j < w->cols; j++)

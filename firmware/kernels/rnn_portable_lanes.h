@@ -179,6 +179,11 @@ RNN_PIECE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
 
 /* ---- Sigmoid and tanh ----------------------------------------------------------------------- */
 
+#if defined(RNN_THUMB_1) && defined(__OPTIMIZE__)
+#include "rnn_thumb_lanes.h"
+#define RNN_THUMB_CURVE(bits) (__builtin_constant_p(bits) && (bits) > 3 && (bits) < 9)
+#endif
+
 /* A place in rnn_sigmoid_table: between entry[0] and entry[1], rest * 2^-bits of the way. */
 typedef struct {
     const RNN_FLASH uint16_t *entry;
@@ -220,6 +225,10 @@ RNN_PIECE int32_t rnn_rise(rnn_place place)
 RNN_INLINE rnn_lanes rnn_sigmoid(rnn_lanes x, int fraction)
 {
     const int bits = fraction > 4 ? fraction - 3 : 1;
+#ifdef RNN_THUMB_CURVE
+    if (RNN_THUMB_CURVE(bits))
+        return rnn_thumb_sigmoid(x, bits);
+#endif
     const rnn_place place = rnn_look_up(x, bits, bits + 3 - fraction);
     const int32_t curve = place.entry[0] + (rnn_rise(place) >> bits);
 #ifdef RNN_SATURATE
@@ -236,6 +245,10 @@ RNN_INLINE rnn_lanes rnn_sigmoid(rnn_lanes x, int fraction)
 RNN_INLINE rnn_lanes rnn_tanh(rnn_lanes x, int fraction)
 {
     const int bits = fraction > 5 ? fraction - 4 : 1;
+#ifdef RNN_THUMB_CURVE
+    if (RNN_THUMB_CURVE(bits))
+        return rnn_thumb_tanh(x, bits);
+#endif
     const rnn_place place = rnn_look_up(x, bits, bits + 4 - fraction);
     const int32_t curve = ((int32_t)(place.entry[0] & 0x7FFF) << bits) + rnn_rise(place);
     return (rnn_lanes)(((curve ^ (x < 0 ? -1 : 0)) + (1 << (bits - 1))) >> bits);

@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..ir.headroom import headroom
-from ..ir.ops import op_requantization
+from ..ir.headroom import headroom, saturates
+from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
 from ..ir.statements import Gather, Product
 from .c_text import Table, table
-from .layouts import Linear, all_layouts
+from .layouts import Column, Layout, Linear, all_layouts
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,31 @@ def _of_layout(program: Program, products: list[Product], layout_name: str) -> T
     for product in products:
         linear = _linear(program, product)
         prefix = f"{program.name}_{product.name}"
-        columns = layout.tables(linear)
-        tables += [table(c.ctype, f"{prefix}_{key}", c.content, c.attribute) for key, c in columns.items()]
-        rows, cols = linear.weight.shape
-        sizes = {"rows": rows, "cols": cols, "headroom": linear.headroom}
-        pointers = {key: f"{prefix}_{key}" for key in columns}
-        structs.append(Struct("rnn_linear", f"{prefix}_linear", {**sizes, **pointers}))
+        own, struct = linear_in_c(linear, layout, prefix, f"{prefix}_linear")
+        tables += own
+        structs.append(struct)
     return Tables(layout.guard, tuple(tables), tuple(structs))
+
+
+def linear_in_c(linear: Linear, layout: Layout, prefix: str, name: str) -> tuple[list[Table], Struct]:
+    """The tables of a product on one kind of core, whose names begin with `prefix`, and the `rnn_linear` called so."""
+    rows, cols = linear.weight.shape
+    held: dict[str, int | str] = {"rows": rows, "cols": cols, "headroom": linear.headroom}
+    tables = []
+    for key, field in layout.fields(linear).items():
+        if isinstance(field, Column):
+            tables.append(table(field.ctype, f"{prefix}_{key}", field.content, field.attribute))
+        held[key] = f"{prefix}_{key}" if isinstance(field, Column) else field
+    return tables, Struct("rnn_linear", name, held)
 
 
 def _linear(program: Program, product: Product) -> Linear:
     op, rows = product.op, slice(product.begin, product.end)
     weight, bias, _ = (program.constants[name] for name in op.constants)
-    requantization, bits = op_requantization(program, op), headroom(program, op)
+    own, bits = Requantization(*(column[rows] for column in op_requantization(program, op))), headroom(program, op)
     assert bits is not None
     operand = "s8" if program.values[op.inputs[0]].dtype == "int8" else "s16"
-    r, t = requantization.r[rows], requantization.t[rows] + bits
-    return Linear(weight[rows].astype("int64"), bias[rows], r, t, bits, operand)
+    return Linear(weight[rows].astype("int64"), bias[rows], own.r, own.t + bits, bits, operand, saturates(own))
 
 
 def _embedding(program: Program, op: Op) -> Table:

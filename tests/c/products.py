@@ -11,10 +11,11 @@ import jinja2
 import numpy as np
 
 from rnn_edge import backends
-from rnn_edge.backends.c_tables import Struct, Tables
-from rnn_edge.backends.c_text import table
-from rnn_edge.backends.layouts import Layout, Linear, all_layouts
+from rnn_edge.backends.c_tables import Tables, linear_in_c
+from rnn_edge.backends.layouts import Column, Layout, Linear, all_layouts
 from rnn_edge.ir.arithmetic import IntArray
+from rnn_edge.ir.headroom import saturates
+from rnn_edge.ir.ops import Requantization
 from tests.c.plain_integers import clip, requantize
 
 BITS = {"s8": 8, "s16": 16}
@@ -74,7 +75,13 @@ def linear(shape: Shape, operand: str, headroom: int) -> Linear:
     r, t = rng.integers(1 << 14, 1 << 15, rows), rng.integers(17, 33, rows)
     r[0::4], r[1::4] = (1 << 15) - 1, 1 << 14
     t[cols % 3 :: 7], t[cols % 5 :: 7] = 17, 32
-    return Linear(weight, bias, r, t, headroom, operand)
+    return proven(weight, bias, r, t, headroom, operand)
+
+
+def proven(weight: IntArray, bias: IntArray, r: IntArray, t: IntArray, headroom: int, operand: str) -> Linear:
+    """The product with the exporter's proof whether it saturates."""
+    bound = np.abs(weight).sum(axis=1) * (1 << (BITS[operand] - 1)) + np.abs(bias)
+    return Linear(weight, bias, r, t, headroom, operand, saturates(Requantization(r, t - headroom, bound)))
 
 
 def largest_sum(operand: str, headroom: int) -> int:
@@ -121,11 +128,9 @@ def write_headers(folder: Path, products: Sequence[Product]) -> None:
 def _tables(products: Sequence[Product], layout: Layout) -> Tables:
     tables, structs = [], []
     for product in products:
-        rows, cols = product.shape
-        columns = layout.tables(product.linear)
-        tables += [table(c.ctype, f"{product.name}_{key}", c.content, c.attribute) for key, c in columns.items()]
-        sizes = {"rows": rows, "cols": cols, "headroom": product.linear.headroom}
-        structs.append(Struct("rnn_linear", product.name, sizes | {key: f"{product.name}_{key}" for key in columns}))
+        own, struct = linear_in_c(product.linear, layout, product.name, product.name)
+        tables += own
+        structs.append(struct)
     return Tables(layout.guard, tuple(tables), tuple(structs))
 
 
@@ -144,9 +149,9 @@ def _list(operand: str, products: Sequence[Product]) -> list[str]:
 
 def _first_tables(products: Sequence[Product], layout: Layout) -> tuple[str, str, list[int]]:
     """A guard, the field of the first table, and the bytes of that table of each product."""
-    (key, *_) = layout.tables(products[0].linear)
-    columns = [layout.tables(product.linear)[key] for product in products]
-    return layout.guard, key, [len(table(column.ctype, key, column.content).content) for column in columns]
+    key = next(key for key, field in layout.fields(products[0].linear).items() if isinstance(field, Column))
+    firsts = [linear_in_c(product.linear, layout, "", "")[0][0] for product in products]
+    return layout.guard, key, [len(first.content) for first in firsts]
 
 
 def _first_lines(products: Sequence[Product], firsts: Sequence[tuple[str, str, list[int]]]) -> list[str]:

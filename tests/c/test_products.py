@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn_edge.backends.layouts import Linear, all_layouts
+from rnn_edge.backends.layouts import all_layouts
 from rnn_edge.ir import arithmetic
 from tests.c.kernels import BUILDS, GUARDS, Build, Request, compiled
-from tests.c.products import BITS, Product, Shape, largest_sum, make_products, vectors, write_headers
+from tests.c.products import BITS, Product, Shape, largest_sum, make_products, proven, vectors, write_headers
 
 ADD, STORE = 1, 2  # of products_main.c
 
@@ -42,7 +42,7 @@ def boundaries(operand: str) -> list[Product]:
                 around = [centre + d for centre in (*centres, 2 - largest, largest - 2) for d in range(-2, 3)]
                 rows += [(bias, r, t) for bias in around if abs(bias) <= largest]
         bias, r, t = np.array(rows).T
-        linear = Linear(np.zeros((len(bias), 1), dtype=np.int64), bias, r, t, headroom, operand)
+        linear = proven(np.zeros((len(bias), 1), dtype=np.int64), bias, r, t, headroom, operand)
         made.append(Product(f"products_{operand}_boundaries_{headroom}", linear, folded=False))
     return made
 

@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from rnn_edge.ir.headroom import headroom
+from rnn_edge.ir.headroom import headroom, saturates
+from rnn_edge.ir.ops import op_requantization
 from rnn_edge.ir.program import Op, Program, State, Value
 
 Row = tuple[list[int], int, int, int]
@@ -95,3 +96,16 @@ def test_headroom_is_given_exactly_where_the_contract_can_be_kept(made: tuple[st
     dtype, rows = made
     possible = [bits for bits in range(32) if keeps_the_contract(dtype, rows, bits)]
     assert headroom(*matvec(dtype, rows)) == min(possible, default=None)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(products())
+@example(("int8", [([127, -127], 0, (1 << 15) - 1, 15)]))
+@example(("int8", [([127, -127], 255, (1 << 15) - 1, 15)]))
+@example(("int8", [([127, -127], 256, (1 << 15) - 1, 15)]))
+@example(("int16", [([1], 0, 1 << 14, 14)]))
+@example(("int16", [([1], 0, 1 << 14, 15), ([1], -1, 1 << 14, 14)]))
+def test_saturation_is_ruled_out_exactly_where_no_result_needs_it(made: tuple[str, list[Row]]) -> None:
+    dtype, rows = made
+    largest = [(largest_sum(dtype, weight, bias) * r * 2 + (1 << t)) >> (t + 1) for weight, bias, r, t in rows]
+    assert saturates(op_requantization(*matvec(dtype, rows))) == any(value > 32767 for value in largest)

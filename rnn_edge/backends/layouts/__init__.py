@@ -18,6 +18,7 @@ class Linear:
 
     `weight` [rows, columns] in -127 to 127; `bias`, `r` (2^14 to 2^15 - 1) and `t` [rows]; `operand`: s8 or s16, of x.
     For every row and x, |W x + b| * 2^headroom < 2^31; where the operand is s8, |W x + b| < 2^23 and headroom <= 8.
+    `saturates`: false where it is proven that no x needs sat16.
     """
 
     weight: IntArray
@@ -26,6 +27,7 @@ class Linear:
     t: IntArray
     headroom: int
     operand: str
+    saturates: bool
 
 
 class Column(NamedTuple):
@@ -36,12 +38,16 @@ class Column(NamedTuple):
     attribute: str = ""
 
 
+Field = Column | int
+"""What a field of `rnn_linear` holds: the address of a table, or a number."""
+
+
 @dataclass(frozen=True)
 class Layout:
-    """The tables of a product on one kind of core: field of `rnn_linear` -> table."""
+    """A product on one kind of core: field of `rnn_linear`, beside its sizes -> what it holds."""
 
     guard: str  # the macro of rnn_core.h
-    tables: Callable[[Linear], dict[str, Column]]
+    fields: Callable[[Linear], dict[str, Field]]
 
 
 @cache
@@ -49,4 +55,4 @@ def all_layouts() -> dict[str, Layout]:
     """Every layout found in this folder, by the name of its file."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
-    return {name: Layout(module.GUARD, module.tables) for name, module in modules.items()}
+    return {name: Layout(module.GUARD, module.fields) for name, module in modules.items()}

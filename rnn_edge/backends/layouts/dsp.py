@@ -14,12 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.arithmetic import IntArray
-from . import Column, Linear
+from . import Column, Field, Linear
 
 GUARD = "RNN_DSP"
 
 
-def tables(linear: Linear) -> dict[str, Column]:
+def fields(linear: Linear) -> dict[str, Field]:
     """`words` [n], the stream; where the operand is int8, its first word is the shift of `_right`."""
     weight = np.pad(linear.weight, ((0, 0), (0, -linear.weight.shape[1] % 4)))
     multiplier = linear.r << (32 - linear.t)  # below 2^30, because t >= 17

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Column, Linear
+from . import Column, Field, Linear
 
 GUARD = "RNN_MVE"
 
 
-def tables(linear: Linear) -> dict[str, Column]:
+def fields(linear: Linear) -> dict[str, Field]:
     """`weight` [rows, columns]; `bias` and `multiplier` = r * 2^(32 - t) < 2^30 [rows], as rnn_mve.h reads them.
 
     The weights begin at a multiple of 8 bytes, which is what these cores read at once; rnn_mve.h needs no alignment.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.arithmetic import IntArray
-from . import Column, Linear
+from . import Column, Field, Linear
 
 GUARD = "RNN_WIDE"
 
@@ -23,9 +23,10 @@ def interleave(weight: IntArray) -> IntArray:
     return np.concatenate([octets.ravel(), weight[in_octets:].ravel()])
 
 
-def tables(linear: Linear) -> dict[str, Column]:
+def fields(linear: Linear) -> dict[str, Field]:
     """Fields of rnn_linear: the multiplier is r * 2^(32 - t), below 2^30 as t >= 17."""
     return {
+        "saturates": int(linear.saturates),
         "weight": Column("int8_t", interleave(linear.weight)),
         "bias": Column("int32_t", linear.bias),
         "multiplier": Column("int32_t", np.left_shift(linear.r, 32 - linear.t)),
