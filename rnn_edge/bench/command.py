@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--board", "boards", multiple=True, help="This emulated board (repeatable).")
 @click.option("--all-emulated", is_flag=True, help="All emulated boards on which it fits.")
 @click.option("--host", "on_host", is_flag=True, help="Time MODEL on this computer too, beside other runtimes.")
+@click.option("--cycles", is_flag=True, help="Estimate cycles too, on Cortex-M0, M4 and M7.")
 @click.option("--profile", type=click.Choice(["speed", "size", "both"]), default="speed", show_default=True,
               help="Compile for few instructions (-O2), few bytes (-Os), or both.")  # fmt: skip
 @WEIGHTS_IN_RAM
@@ -44,6 +45,7 @@ def bench(
     boards: tuple[str, ...],
     all_emulated: bool,
     on_host: bool,
+    cycles: bool,
     profile: str,
     weights_in_ram: bool,
     history: Path,
@@ -55,8 +57,9 @@ def bench(
     """Count the instructions of a step of MODEL on emulated boards, and the bytes it takes.
 
     Counts are exact and the same every time. They are instructions, not cycles of silicon, but for AVR, whose emulator
-    counts cycles. Shown are also the split over the statements of a step and the change against the history. Times on
-    this computer (--host) are no counts: their ratios hold for the run that printed them.
+    counts cycles. Shown are also the split over the statements of a step and the change against the history. Cycles
+    (--cycles) are estimated from the instructions of one step and the timings of the core's manual. Times on this
+    computer (--host) are no counts: their ratios hold for the run that printed them.
     """
     from .. import progress
     from ..source import artifacts_of
@@ -70,7 +73,7 @@ def bench(
     chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
-        results = run.measure_all(chosen, targets, history, laps=store or not check, done=show)
+        results = run.measure_all(chosen, targets, history, store or not check, cycles, show)
     if as_json:
         click.echo(report.bench_json(results))
     else:

@@ -66,6 +66,11 @@ class Executed:
 
 Trace = Sequence[Executed]
 
+ESTIMATED = (
+    "An estimate, not a measurement: the instructions of one step (the first of the self-test) as QEMU executes them, "
+    "and what the core takes for each."
+)
+
 
 @dataclass(frozen=True)
 class Core:
@@ -81,6 +86,11 @@ class Core:
     line_bytes: int
     typical_wait_states: int
     flash: str
+
+    @property
+    def basis(self) -> str:
+        """What an estimate rests on, as a sentence."""
+        return f"{self.source}. Assumed: {self.assumed}. Flash: {self.flash}."
 
 
 @dataclass(frozen=True)

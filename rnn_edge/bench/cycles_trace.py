@@ -33,6 +33,8 @@ _EXECUTED = re.compile(rb"Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/")
 _NOT_EXECUTED = b"Stopped execution"  # of the block before, which will be logged again
 _REGISTER = re.compile(rb"R(\d\d)=([0-9a-f]{8})")
 
+_INPUT = "link.in"  # firmware/ports/bare/link_semihosting.c ends the program where it cannot open it
+
 _LR, _SP = 14, 13
 
 Moment = tuple[int, bytes]
@@ -45,23 +47,31 @@ def how_to_get() -> list[str]:
     return [*tools.how_to_get([_PROGRAM]), *capstone]
 
 
-def trace(elf: Path, board: Board, function: str) -> list[Executed]:
-    """The first call of `function`, from its first instruction to its return, with all that it calls.
-
-    The program has to call it on its own after reset, without input. UserError where the board is not one of Arm's in
-    QEMU, MissingError without QEMU or capstone, RnnEdgeError where there is no such call.
-    """
-    if not board.emulated or board.family.emulator is None or board.family.emulator.program != _PROGRAM:
-        raise UserError(f"Instructions of {board.id} cannot be traced; take an emulated Cortex-M board.")
+def require() -> None:
+    """MissingError without QEMU or capstone."""
     ways = how_to_get()
     if ways:
         raise MissingError(f"A tool for the trace of instructions is not installed; get it with `{ways[0]}`.")
+
+
+def trace(elf: Path, board: Board, function: str, call: int = 1) -> list[Executed]:
+    """A call of `function`, counted from 1, from its first instruction to its return, with all that it calls.
+
+    The program has to call it on its own after reset, with an empty input. UserError where the board is not one of
+    Arm's in QEMU, MissingError without QEMU or capstone, RnnEdgeError where there is no such call.
+    """
+    if not board.emulated or board.family.emulator is None or board.family.emulator.program != _PROGRAM:
+        raise UserError(f"Instructions of {board.id} cannot be traced; take an emulated Cortex-M board.")
+    require()
     entry = _address(elf, function)
     decoder = Decoder(elf)
     with _log(elf, board) as log:
-        moments = _first_call(_moments(log), entry)
+        moments = _moments_of_call(_moments(log), entry, call)
     if not moments:
-        raise RnnEdgeError(f"{elf} on {board.id} did not call {function} and return from it in {_TIMEOUT_SECONDS} s.")
+        times = "" if call == 1 else f" {call} times"
+        raise RnnEdgeError(
+            f"{elf} on {board.id} did not call {function} and return from it{times} in {_TIMEOUT_SECONDS} s."
+        )
     return [_executed(decoder, board, moment, following) for moment, (following, _) in pairwise(moments)]
 
 
@@ -98,6 +108,7 @@ def _log(elf: Path, board: Board) -> Iterator[IO[bytes]]:
     reader, writer = os.pipe()
     machine = ("-machine", board.emulator.machine, "-display", "none", "-monitor", "none", "-serial", "null")
     with vanishing_folder() as folder, os.fdopen(reader, "rb", 1 << 16) as log:
+        (folder / _INPUT).touch()
         process = subprocess.Popen(
             [program, *machine, *_SEMIHOSTING, *_LOG, "-D", f"/dev/fd/{writer}", "-kernel", str(elf.resolve())],
             cwd=folder,  # a program may write files through semihosting
@@ -136,10 +147,10 @@ def _moments(log: Iterable[bytes]) -> Iterator[Moment]:
             address = None
 
 
-def _first_call(moments: Iterator[Moment], entry: int) -> list[Moment]:
+def _moments_of_call(moments: Iterator[Moment], entry: int, number: int) -> list[Moment]:
     """From the first instruction of a function to the one behind its call, which included; empty if it is not there."""
     call: list[Moment] = []
-    back, stack = 0, 0
+    calls, back, stack = 0, 0, 0
     for address, registers in moments:
         if not call:
             if address != entry:
@@ -148,7 +159,10 @@ def _first_call(moments: Iterator[Moment], entry: int) -> list[Moment]:
             back, stack = numbers[_LR] & ~1, numbers[_SP]
         call.append((address, registers))
         if address == back and _registers(registers)[_SP] == stack:
-            return call
+            calls += 1
+            if calls == number:
+                return call
+            call = []
     return []
 
 

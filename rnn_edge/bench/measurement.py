@@ -34,12 +34,26 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class CycleEstimate:
+    """What `cycles.estimate` makes of one traced step: `instructions` executed from its entry to its return.
+
+    `cycles` with memory that never waits, `waiting` with flash that takes `wait_states` cycles longer.
+    """
+
+    instructions: int
+    cycles: int
+    wait_states: int
+    waiting: int
+
+
+@dataclass(frozen=True)
 class Measurement:
     """Counts of the steps of the self-test, from the call of the step to its return.
 
     `unit`: instructions, or cycles where the emulator knows those of the core. `mean` and `largest` are over the
     steps. `laps` come from a build of their own, which shares no work between statements, so that their sum is near
-    `mean`, not equal; there are none where it was not made. `program`: hash of what ran.
+    `mean`, not equal; there are none where it was not made. `program`: hash of what ran. `estimate` is of the first
+    step, None where it was not asked for or the core has no model.
     """
 
     board: str
@@ -56,6 +70,7 @@ class Measurement:
     largest: int
     sizes: Sizes
     laps: tuple[Lap, ...] = ()
+    estimate: CycleEstimate | None = None
 
     @property
     def key(self) -> str:

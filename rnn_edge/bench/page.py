@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..build import PROFILES
 from . import history
+from .cycles import CORES, ESTIMATED
 from .history import Entry
-from .measurement import CYCLES, Measurement
+from .measurement import CYCLES, CycleEstimate, Measurement
 from .peers import Figure, all_peers
 from .subjects import REFERENCE
 
@@ -22,6 +23,7 @@ This page is written from `benchmarks/*.json` by `python -m rnn_edge.bench.page`
 ```sh
 rnn-edge bench vowels --board mps2-an386 --board mps3-an547        # a model of yours, split by operation
 rnn-edge bench --cell gru --inputs 16 --units 32 --all-emulated    # any shape, random weights
+rnn-edge bench vowels --board qemu-microbit --cycles               # how many cycles that may be on a chip
 rnn-edge bench --reference --all-emulated --profile both --check   # this page, against its history
 ```
 
@@ -45,6 +47,16 @@ measured stack of a step, which holds all its scratch memory. The weights are in
 `speed` is compiled with -O2, `size` with -Os.
 """
 
+_ESTIMATES = f"""
+## Cycles, estimated
+
+{ESTIMATED}
+
+`cycles` is with memory that never waits, `with waits` from the flash of the chip below at its highest clock: every new
+line is waited for. A chip that reads ahead or has a cache should lie between the two.
+
+"""
+
 _PEERS = """
 ## Against other runtimes
 
@@ -59,7 +71,8 @@ def document(folder: Path) -> str:
     entries = {shape.name: history.load(folder, shape.name) for shape in REFERENCE}
     known = {name: entry for name, entry in entries.items() if entry and entry.measurements}
     measured = [one for entry in known.values() for one in entry.measurements.values()]
-    parts = [_HEAD, *(_shape(entry) for entry in known.values()), _compilers(measured), _PEERS, _versions()]
+    parts = [_HEAD, *(_shape(entry) for entry in known.values()), _estimates(known), _compilers(measured)]
+    parts += [_PEERS, _versions()]
     return "".join([*parts, *(_against(name, entry) for name, entry in known.items())])
 
 
@@ -108,6 +121,33 @@ def _weights(measured: Iterable[Measurement]) -> str:
     """From the least to the most: cores have layouts of their own."""
     sizes = sorted({one.sizes.weights for one in measured})
     return f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+
+
+def _estimates(known: Mapping[str, Entry]) -> str:
+    """One row a network and board, then what the cycles of each core rest on; empty where nothing was estimated."""
+    found = {
+        (entry.title, one.core, one.board, one.profile): one.estimate
+        for entry in known.values()
+        for one in sorted(entry.measurements.values(), key=lambda one: (_order(one.core), one.board))
+        if one.estimate is not None and not one.weights_in_ram
+    }
+    if not found:
+        return ""
+    places = dict.fromkeys(key[:3] for key in found)
+    counted = ("instructions", "cycles", "with waits")
+    head = ("network", "core", "board", *(f"{profile}: {what}" for profile in _profiles() for what in counted))
+    rows = [
+        (title, core, f"`{board}`", *(cell for one in _profiles() for cell in _cycles(found.get((*place, one)))))
+        for place in places
+        for title, core, board in [place]
+    ]
+    cores = sorted({core for _, core, _ in places}, key=_order)
+    bases = [f"- **{core}**: {CORES[core].basis}\n" for core in cores]
+    return "".join((_ESTIMATES, _table(head, rows), "\n", *bases))
+
+
+def _cycles(one: CycleEstimate | None) -> tuple[str, ...]:
+    return ("-",) * 3 if one is None else tuple(f"{count:,}" for count in (one.instructions, one.cycles, one.waiting))
 
 
 def _compilers(measured: Iterable[Measurement]) -> str:

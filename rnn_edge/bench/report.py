@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..build import PROFILES
 from ..report import console, plain_table
+from .cycles import CORES, ESTIMATED
 from .history import TOLERANCE, Change, Comparison, Entry
 from .measurement import CYCLES, Measurement
 from .run import Result
@@ -53,6 +54,7 @@ def _show(result: Result) -> None:
         console.print(_table(rows, result.before))
     if measured:
         console.print(f"\n{_legend(measured)}\n", soft_wrap=True)
+    _show_estimates(measured)
     with_laps = [one for one in measured if one.laps]
     if 0 < len(with_laps) <= _LAPS_SHOWN:
         console.print(_split(with_laps))
@@ -85,6 +87,23 @@ def _legend(measured: Sequence[Measurement]) -> str:
         f"step: {unit}{cycles}, mean of the self-test; code: with tables; RAM: state, stack, scratch; "
         "change: of step, against the stored one."
     )
+
+
+def _show_estimates(measured: Sequence[Measurement]) -> None:
+    """One line a board and profile, then what each core's cycles rest on; nothing where nothing was estimated."""
+    table = plain_table("cycles, estimated", "core", "", "instructions", "0 waits", "with waits", left=3)
+    for one in measured:
+        if one.estimate is not None:
+            found = one.estimate
+            numbers = f"{found.instructions:,}", f"{found.cycles:,}", f"{found.waiting:,} ({found.wait_states})"
+            table.add_row(one.board, one.core, PROFILES[one.profile], *numbers)
+    if not table.row_count:
+        return
+    console.print(table)
+    console.print(f"\n{ESTIMATED} In brackets: wait states of the flash below.")
+    for core in dict.fromkeys(one.core for one in measured if one.estimate is not None):
+        console.print(f"{core}: {CORES[core].basis}")
+    console.print()
 
 
 def _split(measured: Sequence[Measurement]) -> Table:

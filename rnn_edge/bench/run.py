@@ -13,14 +13,16 @@ from ..board import Board, all_boards, load
 from ..build import Firmware, Variant, build
 from ..errors import MissingError, UserError
 from ..paths import Artifacts
-from . import firmware, history
+from . import cycles_trace, firmware, history
 from .counter import counter_of
+from .cycles import CORES, estimate
 from .history import Comparison, Entry
-from .measurement import Lap, Measurement, Sizes
+from .measurement import CycleEstimate, Lap, Measurement, Sizes
 from .subjects import Subject
 
 _MAIN = "bench"
 _LAST_LAP = "copies, return"
+_FIRST_STEP = 2  # call of the step in bench.c: the one before it is for the stack
 _NOT_OF_THE_CODE = ("-D", "-I", "-W", "-pedantic")
 
 
@@ -76,25 +78,40 @@ def measure_all(
     wanted: Sequence[Target],
     folder: Path,
     laps: bool,
+    estimates: bool = False,
     done: Callable[[str], None] = lambda name: None,
 ) -> list[Result]:
-    """Measure every subject on every target; `folder` has the history, `done` hears the name of each board."""
+    """Measure every subject on every target; `folder` has the history, `done` hears the name of each board.
+
+    Where `estimates` are asked for, MissingError without what they need, UserError where no core has a model.
+    """
+    if estimates:
+        _require_model(wanted)
+        cycles_trace.require()
     stored = [history.load(folder, subject.name) for subject in subjects]
     results = []
     for subject, before in zip(subjects, stored, strict=True):
-        found = list(_measured(subject, wanted, laps, done))
+        found = list(_measured(subject, wanted, laps, estimates, done))
         measured = tuple(one for one in found if isinstance(one, Measurement))
         skipped = tuple(one for one in found if isinstance(one, Skipped))
         results.append(Result(subject, measured, skipped, before))
     return results
 
 
+def _require_model(wanted: Sequence[Target]) -> None:
+    if not any(target.board.family.core in CORES for target in wanted):
+        raise UserError(
+            f"Cycles can be estimated for {', '.join(CORES)}, and no board has such a core: add one, or leave out "
+            "--cycles."
+        )
+
+
 def _measured(
-    subject: Subject, wanted: Sequence[Target], laps: bool, done: Callable[[str], None]
+    subject: Subject, wanted: Sequence[Target], laps: bool, estimates: bool, done: Callable[[str], None]
 ) -> Iterator[Measurement | Skipped]:
     for target in wanted:
         try:
-            yield measure(subject, target, laps)
+            yield measure(subject, target, laps, estimates)
         except (UserError, MissingError) as error:
             if target.named:
                 raise
@@ -126,16 +143,18 @@ def compare(results: Sequence[Result], folder: Path) -> Comparison:
     return Comparison(len(pairs), tuple(change for pair in pairs for change in history.compare(*pair)))
 
 
-def measure(subject: Subject, target: Target, laps: bool = False) -> Measurement:
+def measure(subject: Subject, target: Target, laps: bool = False, estimates: bool = False) -> Measurement:
     """Build and run; with `laps` once more, in a build that stops the time between statements.
 
-    Errors are those of `build.build` (FitError where it does not fit), MissingError without the emulator, MismatchError
-    where the step computes other integers than the interpreter.
+    With `estimates` a step is traced too, on a core that has a model. Errors are those of `build.build` (FitError where
+    it does not fit), MissingError without the emulator, MismatchError where the step computes other integers than the
+    interpreter.
     """
     counter = counter_of(target.board)
     with tempfile.TemporaryDirectory() as temporary:
         made = _build(subject, target, Path(temporary) / "whole", laps=False)
         counts = firmware.run(made.image, target.board, counter)
+        cycles = _estimate(subject, made, target.board) if estimates else None
         split: tuple[Lap, ...] = ()
         if laps:
             lapped = _build(subject, target, Path(temporary) / "laps", laps=True)
@@ -155,7 +174,18 @@ def measure(subject: Subject, target: Target, laps: bool = False) -> Measurement
         largest=max(counts.steps),
         sizes=_sizes(subject, made, counts.stack),
         laps=split,
+        estimate=cycles,
     )
+
+
+def _estimate(subject: Subject, made: Firmware, board: Board) -> CycleEstimate | None:
+    """Of the first step of the self-test; None for a core that has no model."""
+    core = board.family.core
+    if core not in CORES:
+        return None
+    executed = cycles_trace.trace(made.image.elf, board, f"{subject.program.name}_step", _FIRST_STEP)
+    waits = CORES[core].typical_wait_states
+    return CycleEstimate(len(executed), estimate(executed, core, 0), waits, estimate(executed, core, waits))
 
 
 def _build(subject: Subject, target: Target, folder: Path, laps: bool) -> Firmware:

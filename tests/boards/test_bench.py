@@ -14,7 +14,8 @@ import pytest
 from rnn_edge import build as build_module
 from rnn_edge import compilers
 from rnn_edge.backends import c
-from rnn_edge.bench import history, run, subjects
+from rnn_edge.bench import cycles_trace, firmware, history, run, subjects
+from rnn_edge.bench.counter import counter_of
 from rnn_edge.bench.measurement import Measurement
 from rnn_edge.bench.run import Target
 from rnn_edge.bench.subjects import Shape, Subject
@@ -155,6 +156,38 @@ def test_the_split_sums_to_the_whole(board: str) -> None:
     assert replace(one, laps=()) == measured(board)
 
 
+# cycles
+
+
+@pytest.fixture
+def tracer() -> None:
+    ways = cycles_trace.how_to_get()
+    if ways:
+        pytest.skip(f"a trace needs a tool: {ways[0]}")
+
+
+@pytest.mark.parametrize("name", ["qemu-microbit", "mps2-an386", "mps2-an500"])
+def test_the_first_step_of_the_self_test_is_traced(name: str, tracer: None, tmp_path: Path) -> None:
+    """What is counted besides is the call: arguments and a branch. On Cortex-M0 the second step executes more."""
+    board = load(name)
+    try:
+        made = run._build(subject(), Target(board), tmp_path, laps=False)
+    except MissingError as error:
+        pytest.skip(str(error))
+    counted = firmware.run(made.image, board, counter_of(board)).steps[:2]
+    second = cycles_trace.trace(made.image.elf, board, f"{subject().program.name}_step", run._FIRST_STEP + 1)
+    found = run._estimate(subject(), made, board)
+    assert found is not None and found == run._estimate(subject(), made, board)
+    assert 0 < counted[0] - found.instructions == counted[1] - len(second) < 10
+    assert counted[0] < counted[1] or name != "qemu-microbit"
+    assert found.instructions / 2 < found.cycles < found.waiting < found.cycles * (1 + found.wait_states)
+
+
+def test_a_core_without_a_model_has_no_estimate(tracer: None) -> None:
+    one, usual = run.measure(subject(), Target(load("mps2-an385")), estimates=True), measured("mps2-an385")
+    assert one == usual and one.estimate is None
+
+
 # bytes
 
 
@@ -243,6 +276,20 @@ def test_json_is_what_is_stored(bench: CommandLine) -> None:
     stored = json.loads((bench.folder / "benchmarks" / "gru_3x4.json").read_text())["measurements"]
     assert sorted(printed["gru_3x4"], key=lambda one: one["profile"]) == sorted(stored, key=lambda one: one["profile"])
     assert history.load(bench.folder / "benchmarks", "gru_3x4") is not None
+
+
+def test_estimated_cycles_are_shown_and_stored(bench: CommandLine, tracer: None) -> None:
+    words = ("bench", "power", "--board", "mps2-an386", "--board", "mps2-an385", "--cycles", "--store")
+    table = bench.run(*words)
+    row = re.search(r"^mps2-an386 +Cortex-M4 +-O2 +([\d,]+) +([\d,]+) +([\d,]+) \(5\)$", table, re.MULTILINE)
+    assert row is not None and all(len(line) <= 80 for line in table.splitlines() if "  " in line)
+    entry = history.load(bench.folder / "benchmarks", "power")
+    assert entry is not None
+    first, second = (
+        one.estimate for one in sorted(entry.measurements.values(), key=lambda one: one.core, reverse=True)
+    )
+    assert first is not None and second is None
+    assert row.groups() == tuple(f"{count:,}" for count in (first.instructions, first.cycles, first.waiting))
 
 
 def test_without_emulator_the_way_to_get_it_is_said(bench: CommandLine) -> None:

@@ -20,7 +20,7 @@ from rnn_edge.paths import FIRMWARE
 from tests.boards.bundled import bundled
 
 BOARDS = ("qemu-microbit", "mps2-an386", "mps2-an500")
-STEPS = 10  # turns of the loop
+STEPS, LATER_STEPS = 10, 3  # turns of the loop in its first and second call
 
 # 2^10 ns an instruction are at least 16 ticks of SysTick, and a tick more or less of 10,000 nops is under a tenth of an
 # instruction in 10,000: differences are exact after rounding.
@@ -114,6 +114,8 @@ void reset_handler(void)
     print(ticks(loop) - empty);
     print(ticks(step) - empty);
     interrupted();
+    steps = 3;
+    loop();
     call_host(0x18, (const void *)0x20026);
     for (;;) {
     }
@@ -181,6 +183,12 @@ def test_a_loop_is_what_was_written(program: tuple[Path, Board]) -> None:
     assert counts["store"] == STEPS
     assert counts["load"] >= STEPS + 1  # sink at each turn, steps
     assert executed == trace(*program, "loop")
+
+
+def test_a_later_call_is_found(program: tuple[Path, Board]) -> None:
+    assert cycles.histogram(trace(*program, "loop", call=2))["branch, taken"] == LATER_STEPS - 1
+    with pytest.raises(RnnEdgeError, match="did not call loop and return from it 3 times"):
+        trace(*program, "loop", call=3)
 
 
 def test_loads_from_flash_are_told_from_others(program: tuple[Path, Board]) -> None:

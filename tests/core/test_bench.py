@@ -11,18 +11,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rnn_edge.bench import history, page, report, run, subjects
-from rnn_edge.bench.measurement import Lap, Measurement, Sizes
+from rnn_edge.bench import cycles_trace, history, page, report, run, subjects
+from rnn_edge.bench.cycles import CORES
+from rnn_edge.bench.measurement import CycleEstimate, Lap, Measurement, Sizes
 from rnn_edge.bench.peers import all_peers
 from rnn_edge.bench.run import Result, Skipped, Target
 from rnn_edge.bench.subjects import REFERENCE, Shape, Subject
 from rnn_edge.board import all_boards, load
+from rnn_edge.build import PROFILES
+from rnn_edge.cells import all_cells
 from rnn_edge.cli import main
 from rnn_edge.errors import UserError
 from rnn_edge.report import console
 
 ROOT = Path(__file__).parents[2]
 SIZES = Sizes(code=1000, tables=512, weights=6000, state=64, stack=400)
+ESTIMATE = CycleEstimate(instructions=1_009_990, cycles=1_300_123, wait_states=5, waiting=2_100_456)
 SMALL = Shape("gru", 3, 4)
 
 
@@ -63,7 +67,7 @@ def test_a_shape_is_the_same_program_every_time(subject: Subject) -> None:
 @pytest.mark.parametrize(
     ("shape", "sentence"),
     [
-        (Shape("gruu", 3, 4), r"^There is no cell 'gruu': use one of gru, gru_reset_before, lstm, simple_rnn\.$"),
+        (Shape("gruu", 3, 4), rf"^There is no cell 'gruu': use one of {', '.join(all_cells())}\.$"),
         (Shape("gru", 3, 0), r"^A layer of 0 units cannot be measured: give 1 to 1,024 units\.$"),
         (Shape("gru", 4000, 4), r"^A layer of 4,000 inputs cannot be measured"),
     ],
@@ -81,6 +85,7 @@ def test_a_shape_that_is_none_is_refused(shape: Shape, sentence: str) -> None:
         (["--cell", "gru"], "No board is named: add --board NAME"),
         (["--cell", "gru", "--board", "nucleo-f446re"], "nucleo-f446re is a real board"),
         (["--cell", "gru", "--units", "0", "--all-emulated"], "A layer of 0 units"),
+        (["--cell", "gru", "--board", "mps3-an547", "--cycles"], "for Cortex-M0, Cortex-M4, Cortex-M7, and no board"),
         (["power", "--all-emulated", "--out", "nowhere"], "run `rnn-edge export` first"),
     ],
 )
@@ -89,11 +94,18 @@ def test_what_cannot_be_measured_is_one_sentence(words: Sequence[str], sentence:
     assert done.exit_code == 2 and sentence in done.output and done.output.count("\n") == 1
 
 
+def test_a_trace_needs_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cycles_trace, "how_to_get", lambda: ["pip install 'capstone>=5,<6'"])
+    done = CliRunner().invoke(main, ["bench", "--cell", "gru", "--all-emulated", "--cycles"])
+    assert done.exit_code == 3 and "get it with `pip install 'capstone>=5,<6'`" in done.output
+    assert done.output.count("\n") == 1
+
+
 # the history
 
 
 def test_what_is_stored_is_read_again(subject: Subject, tmp_path: Path) -> None:
-    one, other = measurement(), measurement("mps3-an547")
+    one, other = replace(measurement(), estimate=ESTIMATE), measurement("mps3-an547")
     path = history.store(tmp_path, subject, [one])
     history.store(tmp_path, subject, [other])
     entry = history.load(tmp_path, subject.name)
@@ -201,6 +213,21 @@ def test_all_boards_fit_80_columns(subject: Subject, narrow: None) -> None:
     assert_fits(text)
 
 
+def test_an_estimate_says_what_it_rests_on(subject: Subject, narrow: None) -> None:
+    boards = ("mps2-an386", "qemu-netduinoplus2", "mps2-an500")
+    measured = [replace(measurement(name, profile), estimate=ESTIMATE) for name in boards for profile in PROFILES]
+    measured.append(measurement("qemu-microbit"))
+    text = shown([result(subject, *measured)])
+    row = r"^qemu-netduinoplus2 +Cortex-M4 +-O2 +1,009,990 +1,300,123 +2,100,456 \(5\)$"
+    assert len(re.findall(row, text, re.MULTILINE)) == 1
+    sentences = " ".join(text.split())
+    assert sentences.count("An estimate, not a measurement") == 1
+    for core in ("Cortex-M4", "Cortex-M7"):
+        assert sentences.count(f"{core}: {CORES[core].basis}") == 1
+    assert "Cortex-M0:" not in sentences
+    assert_fits(text)
+
+
 def test_what_was_skipped_is_said_once(subject: Subject, narrow: None) -> None:
     skipped = tuple(Skipped(Target(load("simavr-uno"), profile), "It is too small.") for profile in ("speed", "size"))
     assert shown([Result(subject, (), skipped, None)]).count("skipped: It is too small.") == 1
@@ -243,6 +270,18 @@ def test_ours_stand_beside_those_of_others(tmp_path: Path) -> None:
     assert "| `mps2-an386` | Cortex-M4 | 10,000 | 2.17 | 1,512 | 464 | 12,000 | 2.60 | 1,512 | 464 |\n" in text
     assert "| `simavr-uno` | AVR ATmega328P | 10,000 cycles | 2.17 | 1,512 | 464 | - | - | - | - |\n" in text
     assert "| Cortex-M4 | gcc 12.2.1 | `-mthumb` |\n" in text
+
+
+def test_estimates_are_a_part_of_the_page(tmp_path: Path) -> None:
+    measured = [measurement(), measurement("mps2-an386", "size"), measurement("mps2-an500"), measurement("mps3-an547")]
+    history.store(tmp_path, subjects.of_shape(REFERENCE[0]), measured)
+    assert "## Cycles, estimated" not in page.document(tmp_path)
+    estimated = [replace(measured[0], estimate=ESTIMATE), replace(measured[2], estimate=ESTIMATE)]
+    history.store(tmp_path, subjects.of_shape(REFERENCE[0]), estimated)
+    section = page.document(tmp_path).partition("## Cycles, estimated")[2].partition("\n## ")[0]
+    row = "| Cortex-M4 | `mps2-an386` | 1,009,990 | 1,300,123 | 2,100,456 | - | - | - |\n"
+    assert row in section and "| Cortex-M7 | `mps2-an500` |" in section and "mps3-an547" not in section
+    assert f"- **Cortex-M7**: {CORES['Cortex-M7'].basis}\n" in section
 
 
 def test_times_on_this_computer_need_a_model() -> None:
