@@ -56,3 +56,14 @@ def benchmark(total: int) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("measure", total=total)
         yield lambda board: progress.update(task, advance=1, description=board)
+
+
+@contextmanager
+def stepping(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over the steps of a stream, with the time left; nothing where nobody watches."""
+    if not console.is_interactive:
+        yield lambda steps: None
+        return
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("step", total=total)
+        yield lambda steps: progress.update(task, completed=steps)
