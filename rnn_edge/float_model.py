@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .cells import Cell, FloatArray, Linear
 
@@ -20,13 +20,14 @@ class EmbeddingLayer:
 
 @dataclass(frozen=True)
 class RecurrentLayer:
-    """`cell` with `units` units; `index` numbers its states (h0, c0, h1 ...)."""
+    """`cell` with `units` units; `index` numbers its states (h0, c0, h1 ...); `constants` are `[units]` each."""
 
     name: str
     index: int
     cell: Cell
     units: int
     products: Mapping[str, Linear]
+    constants: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ def _main(model_path: str, test_path: str, answer_path: str) -> None:
 
     import keras
 
-    model = keras.models.load_model(model_path, safe_mode=True, compile=False)
+    from . import keras_cell
+
+    model = keras_cell.load(Path(model_path))
     if getattr(model.layers[-1], "activation", None) is keras.activations.softmax:
         model.layers[-1].activation = keras.activations.linear
     with np.load(test_path, allow_pickle=False) as test:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ _EPSILON = 1e-7  # smallest deviation that Keras divides by
 # Options of every recurrent layer that a step on a device cannot have, with the one value that is accepted. A device
 # always keeps its state, so that `stateful` makes no difference.
 _RECURRENT_OPTIONS = {"go_backwards": False, "return_state": False}
+
+_CELL_LAYER = "CellLayer"  # of keras_cell, which cannot be imported here
 
 
 @dataclass
@@ -60,7 +62,8 @@ def _reader(layer: StoredLayer, stack: _Stack) -> Callable[[StoredLayer, _Stack]
     reader = _READERS.get(layer.class_name)
     if reader is None and layer.class_name in _recurrent_classes():
         reader = _recurrent
-    if reader is None or layer.module.split(".")[0] != "keras":
+    home = "rnn_edge" if layer.class_name == _CELL_LAYER else "keras"
+    if reader is None or layer.module.split(".")[0] != home:
         supported = ", ".join((*_READERS, *_recurrent_classes()))
         raise stack.refuse(layer, f"is not supported, read are {supported}", "replace it and train again")
     if stack.width is None and layer.class_name != "InputLayer":
@@ -69,7 +72,8 @@ def _reader(layer: StoredLayer, stack: _Stack) -> Callable[[StoredLayer, _Stack]
 
 
 def _recurrent_classes() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cell.keras.class_name for cell in all_cells().values() if cell.keras is not None))
+    builtin = dict.fromkeys(cell.keras.class_name for cell in all_cells().values() if cell.keras is not None)
+    return (*builtin, _CELL_LAYER)
 
 
 def _input(layer: StoredLayer, stack: _Stack) -> None:
@@ -143,13 +147,46 @@ def _recurrent(layer: StoredLayer, stack: _Stack) -> None:
             raise stack.refuse(
                 layer, f"has {option}={layer.config[option]!r}", f"only {option}={accepted} is supported"
             )
-    cell = _cell(layer, stack)
     units = _units(layer, stack)
-    products = _products(cell, units, layer, stack)
     index = sum(isinstance(before, RecurrentLayer) for before in stack.layers)
-    kind = "rnn" if layer.class_name == "SimpleRNN" else layer.class_name.lower()
-    stack.layers.append(RecurrentLayer(stack.name(kind), index, cell, units, products))
+    if layer.class_name == _CELL_LAYER:
+        cell = _named_cell(layer, stack)
+        arrays = _variables(cell, units, layer, stack)
+        kind, products = cell.name, _stored_products(cell, arrays)
+        constants = {
+            name: np.broadcast_to(constant.value(arrays[name]), units).copy()
+            for name, constant in cell.constants.items()
+        }
+    else:
+        cell = _cell(layer, stack)
+        kind = "rnn" if layer.class_name == "SimpleRNN" else layer.class_name.lower()
+        products, constants = _products(cell, units, layer, stack), {}
+    stack.layers.append(RecurrentLayer(stack.name(kind), index, cell, units, products, constants))
     stack.width, stack.sequences = units, layer.config.get("return_sequences") is True
+
+
+def _named_cell(layer: StoredLayer, stack: _Stack) -> Cell:
+    name = layer.config.get("cell")
+    cell = all_cells().get(name) if isinstance(name, str) else None
+    if cell is None:
+        known = ", ".join(all_cells())
+        raise stack.refuse(layer, f"has cell {name!r}, known are {known}", "add its file to rnn_edge/cells")
+    return cell
+
+
+def _variables(cell: Cell, units: int, layer: StoredLayer, stack: _Stack) -> dict[str, FloatArray]:
+    """What a CellLayer has trained, by the names of `Cell.variables`."""
+    assert stack.width is not None
+    arrays = layer.arrays.get("cell/vars", ())
+    shapes = cell.variables(stack.width, units)
+    if [array.shape for array in arrays] != list(shapes.values()):
+        raise _misfit(arrays, units, layer, stack)
+    return dict(zip(shapes, arrays, strict=True))
+
+
+def _stored_products(cell: Cell, arrays: Mapping[str, FloatArray]) -> dict[str, Linear]:
+    weights = {name: arrays[f"{name}_kernel"].T for name in cell.products}
+    return {name: Linear(weight, arrays.get(f"{name}_bias", np.zeros(len(weight)))) for name, weight in weights.items()}
 
 
 def _cell(layer: StoredLayer, stack: _Stack) -> Cell:
@@ -180,16 +217,19 @@ def _products(cell: Cell, units: int, layer: StoredLayer, stack: _Stack) -> dict
     stored = sum(array.size for array in arrays)
     used = sum(linear.weight.size + linear.bias.size for linear in products.values())
     if stored > used or not all(_fits(products.get(name), cell, name, units, stack.width) for name in cell.products):
-        found = [list(array.shape) for array in arrays]
-        raise stack.refuse(
-            layer, f"has variables {found}, which do not fit {units} units on {stack.width} values", "save it again"
-        )
+        raise _misfit(arrays, units, layer, stack)
     return products
+
+
+def _misfit(arrays: Sequence[FloatArray], units: int, layer: StoredLayer, stack: _Stack) -> ModelError:
+    found = [list(array.shape) for array in arrays]
+    seen = f"has variables {found}, which do not fit {units} units on {stack.width} values"
+    return stack.refuse(layer, seen, "save it again")
 
 
 def _fits(linear: Linear | None, cell: Cell, name: str, units: int, width: int) -> bool:
     product = cell.products[name]
-    rows, columns = len(product.gates) * units, width if product.operand == "x" else units
+    rows, columns = len(product.gates) * units, product.columns(width, units)
     return linear is not None and linear.weight.shape == (rows, columns) and linear.bias.shape == (rows,)
 
 
@@ -223,10 +263,7 @@ def _add_dense(layer: StoredLayer, config: Any, place: str, stack: _Stack) -> No
         arrays.append(np.zeros(arrays[0].shape[-1:]))
     shapes = [array.shape for array in arrays]
     if shapes != [(stack.width, units), (units,)] or units == 0:
-        raise stack.refuse(
-            layer, f"has variables {list(map(list, shapes))}, which do not fit {units} units on {stack.width} values",
-            "save it again",
-        )  # fmt: skip
+        raise _misfit(arrays, units, layer, stack)
     stack.layers.append(DenseLayer(stack.name("dense"), Linear(arrays[0].T, arrays[1]), activation))
     stack.width = units
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calibrate import Ranges
-from .cells import Linear
+from .cells import FloatArray, Linear
 from .errors import UserError
 from .float_model import FloatModel
 from .ir.check import SCHEMES, check
@@ -19,6 +19,7 @@ from .ir.program import Op, Program, State, Value
 from .readings import INPUT, UNIT, Reading, Signal, read_body, read_head, state_names
 
 OUTPUTS = ("int16", "int8")
+WEIGHT_BITS = (8, 4)
 
 NARROW = 256
 """Ratio of an int8 operand's scale to that of the int16 value it is narrowed from."""
@@ -34,15 +35,19 @@ def quantize(
     output: str = "int16",
     classes: Sequence[str] = (),
     raw_unit: float = 1.0,
+    weight_bits: int = 8,
 ) -> Program:
     """The checked program of a float network.
 
     `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. In both, weights are int8 and
-    states int16. `output` "int16", or "int8" (eight bits make ties between classes).
+    states int16. `output` "int16", or "int8" (eight bits make ties between classes). `weight_bits` 8, or 4: weights of
+    products are -7 to 7 then, in the same arithmetic.
     """
     if scheme not in SCHEMES:
         raise UserError(f"Scheme {scheme!r} is not known; give one of {', '.join(SCHEMES)}.")
-    reading = IntReading(model, ranges, scheme)
+    if weight_bits not in WEIGHT_BITS:
+        raise UserError(f"{weight_bits} bits a weight are not supported; give one of {WEIGHT_BITS}.")
+    reading = IntReading(model, ranges, scheme, weight_bits)
     x = reading.given("x", INPUT, 1 if model.vocabulary is not None else model.inputs)
     states = [reading.given(name, form, size) for name, form, size in state_names(model)]
     y, following = read_body(reading, model, x, states)
@@ -52,15 +57,15 @@ def quantize(
         y = reading.narrow(y)
     if model.every_step:
         body_ops = len(reading.ops)
-    reading.constants["input_mean"] = model.mean
-    reading.constants["input_deviation"] = model.deviation
-    for array in reading.constants.values():
+    reading.arrays["input_mean"] = model.mean
+    reading.arrays["input_deviation"] = model.deviation
+    for array in reading.arrays.values():
         array.flags.writeable = False
     program = Program(
         name=model.name,
         scheme=scheme,
         values=reading.values,
-        constants=reading.constants,
+        constants=reading.arrays,
         ops=tuple(reading.ops),
         body_ops=body_ops,
         input="x",
@@ -82,20 +87,20 @@ def gate_scale(peak: float) -> float:
     return 2.0 ** -(11 if peak <= 16 else 10 if peak <= 32 else 9)
 
 
-def state_scale(peak: float) -> float:
-    """The finest of 2^-12 to 2^-8 that holds twice the calibrated peak of an unbounded state."""
-    finest = math.floor(math.log2(32767 / max(STATE_HEADROOM * peak, 1.0)))
-    return 2.0 ** -min(max(finest, 8), 12)
+def state_scale(peak: float, finest: int) -> float:
+    """The finest of 2^-`finest` to 2^-8 that holds twice the calibrated peak of an unbounded state."""
+    holds = math.floor(math.log2(32767 / max(STATE_HEADROOM * peak, 1.0)))
+    return 2.0 ** -min(max(holds, 8), finest)
 
 
 def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, tuple[str, float, int]]:
     """Format class -> (dtype, scale, zero point)."""
     formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
-    unbounded = {form for _, form, _ in state_names(model)}
+    unbounded, curved = {form for _, form, _ in state_names(model)}, _read_by_curves(model)
     for form in {form for form, _ in ranges.peaks.values()} - {UNIT}:
         peak = ranges.peak(form)
         if form in unbounded:
-            formats[form] = ("int16", state_scale(peak), 0)
+            formats[form] = ("int16", state_scale(peak, 12 if form in curved else 14), 0)
         elif form.endswith(".gate"):
             formats[form] = ("int16", gate_scale(peak), 0)
         elif form.endswith(".row"):
@@ -103,6 +108,30 @@ def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, 
         else:
             formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
     return formats
+
+
+def _read_by_curves(model: FloatModel) -> set[str]:
+    """Format classes that sigmoid and tanh read: those take 2^-12 at the finest."""
+    reading = _FormReading()
+    states = [Signal(reading, name, form, None) for name, form, _ in state_names(model)]
+    read_body(reading, model, Signal(reading, "x", INPUT, None), states)
+    return reading.curved
+
+
+class _FormReading(Reading):
+    """Follows the formats alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curved: set[str] = set()
+
+    def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
+        if kind in ("sigmoid", "tanh"):
+            self.curved.add(inputs[0].form)
+        return Signal(self, name, form, None)
+
+    def rename(self, signal: Signal, name: str) -> Signal:
+        return Signal(self, name, signal.form, None)
 
 
 def _input_format(model: FloatModel, ranges: Ranges, scheme: str) -> tuple[str, float, int]:
@@ -123,7 +152,7 @@ def _float32(scale: float) -> float:
 
 
 def quantize_rows(
-    linear: Linear, x: Value, y_scale: float, name: str
+    linear: Linear, x: Value, y_scale: float, name: str, bits: int = 8
 ) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.float32]]:
     """Weight `[rows, columns]`, bias `[rows]` (zero point folded in) and scale `[rows]` of a matvec.
 
@@ -131,11 +160,13 @@ def quantize_rows(
     where an accumulator could still pass 32 bits the row's scale is doubled until the bound holds.
     """
     largest, bias = np.abs(linear.weight).max(axis=1), np.abs(linear.bias)
-    scale = np.maximum(np.maximum(largest / 127, bias / (x.scale * 2.0**30)), y_scale / x.scale * 2.0**-16)
+    end = (1 << (bits - 1)) - 1
+    scale = largest / end if bits == 8 else _least_error_scale(linear.weight, end)
+    scale = np.maximum(np.maximum(scale, bias / (x.scale * 2.0**30)), y_scale / x.scale * 2.0**-16)
     for _ in range(16):
         row_scale = scale.astype(np.float32)
         exact = row_scale.astype(np.float64)[:, None]
-        weight = np.clip(np.rint(linear.weight / exact), -127, 127).astype(np.int64)
+        weight = np.clip(np.rint(linear.weight / exact), -end, end).astype(np.int64)
         integer_bias = np.rint(linear.bias / (exact[:, 0] * x.scale)).astype(np.int64)
         integer_bias -= x.zero_point * weight.sum(axis=1)
         rows = requantization(weight, integer_bias, row_scale, x, y_scale)
@@ -149,15 +180,26 @@ def quantize_rows(
     )
 
 
+def _least_error_scale(weight: FloatArray, end: int) -> FloatArray:
+    """For each row the scale whose rounded weights, cut to -end to end, are nearest: with few bits it pays to cut."""
+    largest = np.abs(weight).max(axis=1)
+    shares = np.linspace(0.5, 1.0, 26)
+    scales = np.maximum(largest[None] * shares[:, None] / end, 2.0**-40)[..., None]
+    rounded = np.clip(np.rint(weight[None] / scales), -end, end) * scales
+    best = np.square(rounded - weight[None]).sum(axis=2).argmin(axis=0)
+    return np.asarray(scales[best, np.arange(len(weight)), 0])
+
+
 class IntReading(Reading):
     """Writes the step as integer operations; payloads are sizes."""
 
-    def __init__(self, model: FloatModel, ranges: Ranges, scheme: str) -> None:
+    def __init__(self, model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int) -> None:
         super().__init__()
+        self.weight_bits = weight_bits
         self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme)
         self.scheme = scheme
         self.values: dict[str, Value] = {}
-        self.constants: dict[str, NDArray[Any]] = {}
+        self.arrays: dict[str, NDArray[Any]] = {}
         self.ops: list[Op] = []
         self._narrowed: dict[str, Signal] = {}
 
@@ -167,6 +209,8 @@ class IntReading(Reading):
         return self._define(Value(name, dtype, size, scale, zero_point), form)
 
     def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
+        if kind == "constant":
+            return self._constant(name, form, inputs[0], constants["value"])
         dtype, scale, _ = self.formats[form]
         size = inputs[0].payload
         names: tuple[str, ...] = ()
@@ -177,7 +221,7 @@ class IntReading(Reading):
                 names = self._matvec(name, constants["linear"], self.values[inputs[0].name], scale)
             case "gather":
                 size, names = constants["table"].shape[1], (f"{name}_table",)
-                self.constants[names[0]] = np.rint(constants["table"] / scale).clip(-127, 127).astype(np.int8)
+                self.arrays[names[0]] = np.rint(constants["table"] / scale).clip(-127, 127).astype(np.int8)
             case "slice":
                 begin, size = constants["begin"], constants["size"]
         self.ops.append(Op(kind, name, tuple(signal.name for signal in inputs), names, begin))
@@ -206,9 +250,27 @@ class IntReading(Reading):
         self.ops.append(Op("rescale", name, (x.name,)))
         return self._define(Value(name, "int8", value.size, value.scale * NARROW), x.form)
 
+    def _constant(self, name: str, form: str, state: Signal, value: FloatArray) -> Signal:
+        """The biases of a product with one column of zeros, because every operation has an operand.
+
+        One step of the result is 32 of the accumulator, which stays below 2^20, so that the product is a fast one.
+        """
+        one = f"{state.name}_first"
+        if one not in self.values:
+            self.emit("slice", one, state.form, [state], begin=0, size=1)
+        operand = self.operand(Signal(self, one, state.form, 1))
+        dtype, scale, _ = self.formats[form]
+        names = (f"{name}_weight", f"{name}_bias", f"{name}_scale")
+        steps = np.rint(value / scale).clip(-32768, 32767).astype(np.int64)
+        row_scale = np.full(len(value), scale / self.values[operand.name].scale / 32, np.float32)
+        arrays = (np.zeros((len(value), 1), np.int8), 32 * steps, row_scale)
+        self.arrays.update(zip(names, arrays, strict=True))
+        self.ops.append(Op("matvec", name, (operand.name,), names))
+        return self._define(Value(name, dtype, len(value), scale), form)
+
     def _matvec(self, name: str, linear: Linear, x: Value, y_scale: float) -> tuple[str, ...]:
         names = (f"{name}_weight", f"{name}_bias", f"{name}_scale")
-        self.constants.update(zip(names, quantize_rows(linear, x, y_scale, name), strict=True))
+        self.arrays.update(zip(names, quantize_rows(linear, x, y_scale, name, self.weight_bits), strict=True))
         return names
 
     def _define(self, value: Value, form: str) -> Signal:

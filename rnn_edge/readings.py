@@ -48,6 +48,8 @@ class Reading(ABC):
         self._renamed: Mapping[str, str] = {}
         self._products: Mapping[str, Linear] = {}
         self._gates: Mapping[str, tuple[str, ...]] = {}
+        self._constants: Mapping[str, tuple[str, FloatArray]] = {}  # name -> format class, value
+        self._units = 0
         self._temporaries = 0
 
     # what a subclass adds
@@ -64,17 +66,22 @@ class Reading(ABC):
 
     def product(self, name: str, operand: Signal) -> SimpleNamespace:
         """Product `name` of the cell with `operand`: an object with one signal for each gate."""
-        linear, gates = self._products[name], self._gates[name]
-        stacked = self.linear(self._named(name), operand, linear, f"{self._prefix}.gate")
+        gates = self._gates[name]
+        stacked = self.linear(self._named(name), operand, self._products[name], f"{self._prefix}.gate")
         if len(gates) == 1:
             return SimpleNamespace(**{gates[0]: stacked})
-        units = len(linear.weight) // len(gates)
+        size = self._units
         return SimpleNamespace(
             **{
-                gate: self.emit("slice", f"{stacked.name}_{gate}", stacked.form, [stacked], begin=i * units, size=units)
+                gate: self.emit("slice", f"{stacked.name}_{gate}", stacked.form, [stacked], begin=i * size, size=size)
                 for i, gate in enumerate(gates)
             }
         )
+
+    def constant(self, name: str, state: Signal) -> Signal:
+        """Constant `name` of the cell, as long as `state`."""
+        form, value = self._constants[name]
+        return self.emit("constant", self._named(name), form, [state], value=value)
 
     def sigmoid(self, name: str, x: Signal) -> Signal:
         return self.emit("sigmoid", self._named(name), UNIT, [x])
@@ -114,8 +121,12 @@ class Reading(ABC):
 
     def _recurrent(self, layer: RecurrentLayer, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
         self._renamed = {f"{state}_next": f"{state}{layer.index}_next" for state in layer.cell.states}
-        self._products = layer.products
+        self._products, self._units = layer.products, layer.units
         self._gates = {name: product.gates for name, product in layer.cell.products.items()}
+        self._constants = {
+            name: (UNIT if constant.fraction else f"{layer.name}.gate", layer.constants[name])
+            for name, constant in layer.cell.constants.items()
+        }
         following = layer.cell.equations(self, x, *states)
         return following[0], list(following)
 
@@ -174,6 +185,7 @@ _FLOAT_OPS: dict[str, Callable[..., FloatArray]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "slice": lambda x, begin, size: x[:, begin : begin + size],
     "gather": lambda token, table: table[token[:, 0].astype(np.int64)],
+    "constant": lambda state, value: np.tile(value, (len(state), 1)),
 }
 
 

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "adding_a_cell.md"
 
 
 def documented_cell(monkeypatch: pytest.MonkeyPatch) -> Cell:
-    """The minimal gated unit, as the page defines it."""
+    """The update gate RNN, as the page defines it."""
     block = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert block is not None
     module: dict[str, Cell] = {}

@@ -30,6 +30,11 @@ def dense(name: str = "dense", **config: Any) -> Json:
     return layer("Dense", name, **{"units": 2, "activation": "linear", "use_bias": True, **config})
 
 
+def cell_layer(cell: object, **config: object) -> Json:
+    """A layer of rnn_edge, which has two units and trains the equations of a cell."""
+    return {**layer("CellLayer", "own", **{"cell": cell, "units": 2, **config}), "module": "rnn_edge.keras_cell"}
+
+
 def model() -> Json:
     """Three channels, a GRU of two units, two outputs."""
     return {

@@ -42,8 +42,9 @@ def one_of_each_cell() -> list[Network]:
     return [Network((name,), (7,)) for name in all_cells()]
 
 
-NETWORKS = [
-    *one_of_each_cell(),
+GRU = Network(("gru",), (7,))
+
+STACKS = [
     Network(("lstm", "gru"), (6, 3), inputs=3, dense=((6, "relu"), (5, "softmax"))),
     Network(("gru", "gru"), (4, 5), dense=((3, "tanh"),), every_step=True),
     Network(("lstm",), (7,), embedding=6),
@@ -51,7 +52,10 @@ NETWORKS = [
     Network(("simple_rnn",), (1,), inputs=1, dense=((1, "sigmoid"),)),
     Network(("gru",), (9,), inputs=2, dense=()),
     Network(("lstm", "simple_rnn"), (5, 4), inputs=1, dense=((3, "sigmoid"), (2, "linear")), every_step=True),
+    Network(("min_gru", "fast_grnn", "mgu"), (6, 5, 4), dense=((3, "linear"),), every_step=True),
 ]
+
+NETWORKS = [*one_of_each_cell(), *STACKS]
 
 
 def float_model(network: Network, seed: int = 0, gain: float = 1.0, name: str = "net") -> FloatModel:
@@ -64,9 +68,12 @@ def float_model(network: Network, seed: int = 0, gain: float = 1.0, name: str = 
         layers.append(EmbeddingLayer("embedding0", rng.normal(size=(VOCABULARY, width))))
     for index, (cell_name, units) in enumerate(zip(network.cells, network.units, strict=True)):
         cell = all_cells()[cell_name]
-        layers.append(
-            RecurrentLayer(f"{cell_name}{index}", index, cell, units, random_products(cell, width, units, rng, gain))
-        )
+        products = random_products(cell, width, units, rng, gain)
+        constants = {
+            name: constant.value(constant.start + rng.normal(size=units) * 0.3)
+            for name, constant in cell.constants.items()
+        }
+        layers.append(RecurrentLayer(f"{cell_name}{index}", index, cell, units, products, constants))
         width = units
     for index, (size, activation) in enumerate(network.dense):
         layers.append(DenseLayer(f"dense{index}", _linear(size, width, rng, 2.0), activation))
@@ -79,7 +86,7 @@ def float_model(network: Network, seed: int = 0, gain: float = 1.0, name: str = 
 
 def random_products(cell: Cell, width: int, units: int, rng: np.random.Generator, gain: float) -> dict[str, Linear]:
     return {
-        name: _linear(len(product.gates) * units, width if product.operand == "x" else units, rng, 1.5 * gain)
+        name: _linear(len(product.gates) * units, product.columns(width, units), rng, 1.5 * gain)
         for name, product in cell.products.items()
     }
 

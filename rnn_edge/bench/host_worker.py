@@ -112,9 +112,9 @@ def _keras(program: Program, artifacts: Artifacts, x: IntArray) -> _Work:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    import keras
+    from .. import keras_cell
 
-    model = keras.models.load_model(artifacts.float_keras, safe_mode=True, compile=False)
+    model = keras_cell.load(artifacts.float_keras)
     batch = x[None, :, 0].astype(np.int32) if program.tokens is not None else x[None].astype(np.float32)
     first, whole = tf.constant(batch[:, :1]), tf.constant(batch)
     call = tf.function(lambda sequence: model(sequence, training=False))

@@ -97,11 +97,13 @@ def of_shape(shape: Shape) -> Subject:
 
 def _layer(shape: Shape, cell: Cell) -> FloatModel:
     rng = np.random.default_rng(_SEED)
-    widths = {"x": shape.inputs, "h": shape.units}
     products = {}
     for name, product in cell.products.items():
-        rows, columns = len(product.gates) * shape.units, widths[product.operand]
+        rows, columns = len(product.gates) * shape.units, product.columns(shape.inputs, shape.units)
         weight = rng.normal(size=(rows, columns)) * 1.5 / np.sqrt(columns)
         products[name] = Linear(weight, rng.normal(size=rows) * 0.3)
-    layer = RecurrentLayer(f"{shape.cell}0", 0, cell, shape.units, products)
+    constants = {
+        name: constant.value(np.full(shape.units, constant.start)) for name, constant in cell.constants.items()
+    }
+    layer = RecurrentLayer(f"{shape.cell}0", 0, cell, shape.units, products, constants)
     return FloatModel(shape.name, shape.inputs, np.zeros(shape.inputs), np.ones(shape.inputs), (layer,), True)

@@ -1,7 +1,8 @@
 """Recurrent cells: one file each, holding the equations and, where there is one, the Keras layer.
 
-`equations(s, x, *states)` is written once and read several ways (see `readings`): as float arrays, as integer
-operations. It returns the next states in the order of `Cell.states`; the first of them is the output of the layer.
+`equations(s, x, *states)` is written once and read several ways: as float arrays (`readings`), as integer operations
+(`quantize`), as a layer that Keras trains (`keras_cell`). It returns the next states in the order of `Cell.states`;
+the first of them is the output of the layer.
 """
 
 from __future__ import annotations
@@ -24,6 +25,23 @@ class Product(NamedTuple):
 
     operand: str  # "x": as wide as the input of the layer; "h": as wide as its units
     gates: tuple[str, ...]
+    bias: bool = True  # False: the bias is zero and is not trained
+
+    def columns(self, inputs: int, units: int) -> int:
+        """Width of the operand."""
+        return inputs if self.operand == "x" else units
+
+
+class Constant(NamedTuple):
+    """A trained value for every unit that no operand multiplies."""
+
+    start: float = 0.0  # where training begins
+    shared: bool = False  # one number for all units
+    fraction: bool = False  # the equations read the sigmoid of what is trained, so that it stays between 0 and 1
+
+    def value(self, trained: FloatArray) -> FloatArray:
+        """What the equations read."""
+        return 1 / (1 + np.exp(-trained)) if self.fraction else trained
 
 
 class Linear(NamedTuple):
@@ -48,10 +66,22 @@ class Cell:
 
     name: str
     products: Mapping[str, Product]
-    states: Mapping[str, float | None]  # name -> bound of |state|; None where only calibration can tell
+    states: Mapping[str, float | None]  # name -> bound of |state|: 1.0, or None where only calibration can tell
     equations: Callable[..., tuple[Any, ...]]
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+    bias_starts: Mapping[str, float] = field(default_factory=dict)  # gate -> where training begins, if not at zero
     memory_gate: str | None = None  # the gate whose value near 1 means a long memory
-    keras: KerasLayer | None = field(default=None)
+    keras: KerasLayer | None = None  # None: Keras trains it as a `keras_cell.CellLayer`
+
+    def variables(self, inputs: int, units: int) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of what `keras_cell.CellLayer` trains, in the order in which its file holds it."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, product in self.products.items():
+            rows = len(product.gates) * units
+            shapes[f"{name}_kernel"] = (product.columns(inputs, units), rows)
+            if product.bias:
+                shapes[f"{name}_bias"] = (rows,)
+        return shapes | {name: (1,) if constant.shared else (units,) for name, constant in self.constants.items()}
 
 
 @cache

@@ -30,8 +30,8 @@ CELL = Cell(
     name="gru_reset_before",
     products={
         "gx": Product("x", ("z", "r", "n")),
-        "gh": Product("h", ("z", "r")),
-        "gn": Product("h", ("n",)),
+        "gh": Product("h", ("z", "r"), bias=False),
+        "gn": Product("h", ("n",), bias=False),
     },
     states={"h": 1.0},
     equations=equations,

@@ -24,9 +24,13 @@ def _weights(arrays: list[FloatArray]) -> dict[str, Linear]:
 
 CELL = Cell(
     name="lstm",
-    products={"gx": Product("x", ("i", "f", "g", "o")), "gh": Product("h", ("i", "f", "g", "o"))},
+    products={
+        "gx": Product("x", ("i", "f", "g", "o")),
+        "gh": Product("h", ("i", "f", "g", "o"), bias=False),
+    },
     states={"h": 1.0, "c": None},
     equations=equations,
+    bias_starts={"f": 1.0},
     memory_gate="f",
     keras=KerasLayer("LSTM", {"activation": "tanh", "recurrent_activation": "sigmoid"}, _weights),
 )

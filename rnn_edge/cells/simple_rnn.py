@@ -18,7 +18,7 @@ def _weights(arrays: list[FloatArray]) -> dict[str, Linear]:
 
 CELL = Cell(
     name="simple_rnn",
-    products={"gx": Product("x", ("a",)), "gh": Product("h", ("a",))},
+    products={"gx": Product("x", ("a",)), "gh": Product("h", ("a",), bias=False)},
     states={"h": 1.0},
     equations=equations,
     keras=KerasLayer("SimpleRNN", {"activation": "tanh"}, _weights),

@@ -31,7 +31,7 @@ stands for the real number `s * value`, or `s * (value - zero_point)` for the in
 | bias | int64 in files, int32 in C | `s_x * s_W[row]` | 0 |
 | gate pre-activation | int16 | 2^-11; 2^-10 or 2^-9 where calibration passes 16 or 32 | 0 |
 | gate, hidden state | int16 | 2^-15 | 0 |
-| unbounded state (`c` of an LSTM) | int16 | 2^-k, k in 12 to 8, the finest that holds twice the calibrated peak | 0 |
+| unbounded state (`c` of an LSTM) | int16 | 2^-k, the finest that holds twice the calibrated peak; k in 14 to 8, at most 12 where sigmoid or tanh reads it | 0 |
 | operand of a product, scheme `int8` | int8 | 256 times that of the int16 value | 0 |
 | embedding row | int8 | peak of the table / 127 | 0 |
 | output | int16; int8 as an option | calibrated peak * 1.25 / 32767 (times 256) | 0 |

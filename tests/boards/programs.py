@@ -48,21 +48,21 @@ def _port_sources(at: Board, folders: Sequence[Path]) -> list[Path]:
     return [path for path in every if path.name in own or not path.name.startswith(("uart_", "link_", "chip_"))]
 
 
-def printed(at: Board, elf: Path, seconds: float) -> list[str]:
+def printed(at: Board, elf: Path, seconds: float, icount: int | None = None) -> list[str]:
     """The lines between `begin` and the first `end`; fails where the program starts twice before, or takes too long."""
-    received, end, _ = _received(at, elf, seconds).decode(errors="replace").partition("end\n")
+    received, end, _ = _received(at, elf, seconds, icount).decode(errors="replace").partition("end\n")
     lines = received.splitlines()
     assert lines.count("begin") == 1, f"{at.id} started {lines.count('begin')} times, after {lines[-3:]}"
     assert lines[0] == "begin" and end, f"{at.id} got as far as {lines[-3:]}"
     return lines[1:]
 
 
-def _received(at: Board, elf: Path, seconds: float) -> bytes:
+def _received(at: Board, elf: Path, seconds: float, icount: int | None) -> bytes:
     """All up to the end, or to the second beginning: after its end and after a fault a program starts again."""
     assert at.family.emulator is not None
     made = image(elf, at)
     assert made.binary.stat().st_size <= at.memory.flash.size, f"{at.id} has no room for the program"
-    with emulators.emulator(at, made) as emulated:
+    with emulators.emulator(at, made, icount=icount) as emulated:
         if at.family.emulator.program == "simavr":
             terminal = Terminal(emulated.uart)
             received = terminal.until(b"end\n", seconds)

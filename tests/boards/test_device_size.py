@@ -13,7 +13,7 @@ from rnn_edge.backends import c
 from rnn_edge.paths import FIRMWARE
 from rnn_edge.runtimes.c_host import compile_c
 from tests.c.devices import device_files
-from tests.networks import NETWORKS, Network, program
+from tests.networks import STACKS, Network, program
 
 PAYLOAD = 128
 FLASH_BYTES = 3072
@@ -33,7 +33,7 @@ CORES = {
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("network", [NETWORKS[4], NETWORKS[5], NETWORKS[7]], ids=lambda network: network.id)
+@pytest.mark.parametrize("network", [STACKS[0], STACKS[1], STACKS[3]], ids=lambda network: network.id)
 def test_flash_and_ram(core: str, network: Network, tmp_path: Path) -> None:
     compiler, package, flags = CORES[core]
     if shutil.which(compiler) is None:

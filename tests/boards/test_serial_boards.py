@@ -15,14 +15,14 @@ from tests.boards.bundled import bundled
 from tests.boards.command_line import CommandLine
 from tests.boards.serial_line import Leaving, Silent, serial_port
 from tests.fake_device import FakeDevice
-from tests.networks import NETWORKS, program
+from tests.networks import GRU, program
 
 BOARD = "nucleo-f446re"
 CORE = load(BOARD).family.core
 EMULATED = "mps2-an386"  # of the same core
 
 POWER = bundled("power").program
-OTHER = program(NETWORKS[0])
+OTHER = program(GRU)
 FEW = 1000  # lines of vectors
 UNPLUGGED = "The board's end of the link is closed"
 

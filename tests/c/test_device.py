@@ -32,9 +32,9 @@ from rnn_edge.vectors import play as play_session
 from tests import fake_device as wire
 from tests.c.builds import FAST, inputs, script, usable
 from tests.c.devices import CORE, PAYLOAD, Files, build_device, frames_of, start
-from tests.networks import NETWORKS, Network, program
+from tests.networks import NETWORKS, STACKS, Network, program
 
-LAST, EVERY, TOKENS = NETWORKS[4], NETWORKS[5], NETWORKS[7]
+LAST, EVERY, TOKENS = STACKS[0], STACKS[1], STACKS[3]
 """The output read at the end, read at every step, and that with tokens."""
 
 
@@ -321,7 +321,7 @@ def test_a_failing_self_test_is_found(what: str, tmp_path: Path) -> None:
         assert link.self_test() == (False, 16)
 
 
-@pytest.mark.parametrize("network", [LAST, EVERY, TOKENS, NETWORKS[9]], ids=lambda network: network.id)
+@pytest.mark.parametrize("network", [LAST, EVERY, TOKENS, STACKS[5]], ids=lambda network: network.id)
 def test_a_payload_that_is_too_small_does_not_compile(network: Network, tmp_path: Path) -> None:
     made = program(network)
     with pytest.raises(RnnEdgeError, match="device_payload_holds"):

@@ -16,13 +16,13 @@ from tests import fake_device as wire
 from tests.c.builds import inputs
 from tests.c.devices import CORE, build_device, frames_of
 from tests.fake_device import FakeDevice
-from tests.networks import NETWORKS, Network, program
+from tests.networks import GRU, STACKS, Network, program
 
 FRAMES = 2500
 PAYLOAD = 120
 MEASURED = (wire.CYCLES | 0x80, wire.STACK | 0x80)
 
-CASES = [(NETWORKS[0], "gcc"), (NETWORKS[4], "clang"), (NETWORKS[5], "gcc"), (NETWORKS[7], "clang")]
+CASES = [(GRU, "gcc"), (STACKS[0], "clang"), (STACKS[1], "gcc"), (STACKS[3], "clang")]
 
 
 def requests(made: Program, rng: np.random.Generator) -> Iterator[bytes]:

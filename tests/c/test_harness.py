@@ -12,13 +12,13 @@ from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.paths import Artifacts
 from rnn_edge.vectors import play, write_commands
 from tests.c.builds import BUILDS, export, script, usable
-from tests.networks import NETWORKS, golden_program, program
+from tests.networks import STACKS, golden_program, program
 
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("harness")
-    made = program(NETWORKS[6])
+    made = program(STACKS[2])
     return usable(BUILDS["c-gcc-sanitize"]).build(made, export(made, folder).c_folder, folder)
 
 
@@ -60,7 +60,7 @@ def test_the_harness_refuses_what_is_malformed(harness: Path, line: str) -> None
 
 
 def test_the_harness_ignores_results_comments_and_blank_lines(harness: Path) -> None:
-    made = program(NETWORKS[6])
+    made = program(STACKS[2])
     commands = script(made)
     results = list(play(InterpreterSession(made), made, commands))
     plain, noisy = write_commands(made, commands), write_commands(made, commands, results)

@@ -22,7 +22,7 @@ from rnn_edge.ir.ops import KINDS
 from rnn_edge.ir.program import State
 from rnn_edge.paths import FIRMWARE
 from tests.c.builds import FAST, assert_exact, export, script, usable
-from tests.networks import NETWORKS, golden_program, program
+from tests.networks import GRU, STACKS, golden_program, program
 
 
 def test_every_kind_has_a_call() -> None:
@@ -31,7 +31,7 @@ def test_every_kind_has_a_call() -> None:
 
 
 def test_same_program_same_bytes() -> None:
-    first, second = (c.write(program(NETWORKS[4])) for _ in range(2))
+    first, second = (c.write(program(STACKS[0])) for _ in range(2))
     assert first == second
 
 
@@ -45,7 +45,7 @@ def test_provenance_and_no_float_in_the_step() -> None:
 
 @pytest.mark.parametrize("layer", ["", "gru0_"])  # a layer's name is left out where that is clear
 def test_values_named_like_words_of_c_still_compile(layer: str, tmp_path: Path) -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     values = [name for name in made.values if name not in ("x", "h0")]
     words = ["int", "int_", "state", "y", "memcpy", "INT16_MAX", "net_step", "uint8_t", "scratch", "linux", "steps"]
     renamed = dict(zip(values, (layer + word for word in words), strict=False)) | {"h0": "register"}
@@ -88,7 +88,7 @@ def test_sizes_of_tables_do_not_overflow_an_int_of_16_bits() -> None:
 
 
 def test_header_in_cpp_and_text_stable_under_clang_format(tmp_path: Path) -> None:
-    made = replace(program(NETWORKS[4]), name="stack")
+    made = replace(program(STACKS[0]), name="stack")
     artifacts = export(made, tmp_path)
     compiler = shutil.which("g++")
     formatter = shutil.which("clang-format", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

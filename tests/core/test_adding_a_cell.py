@@ -13,24 +13,23 @@ from tests.core.test_cells import apply, logistic
 from tests.documented_cell import documented_cell
 from tests.networks import Network, float_model, program, samples
 
-NETWORK = Network(("mgu",), (7,))
+NETWORK = Network(("ugrnn",), (7,))
 
 
 @pytest.fixture(autouse=True)
-def _mgu(monkeypatch: pytest.MonkeyPatch) -> None:
+def _ugrnn(monkeypatch: pytest.MonkeyPatch) -> None:
     documented_cell(monkeypatch)
 
 
 def test_it_is_the_paper_s() -> None:
-    model = float_model(Network(("mgu",), (6,), dense=()), gain=2.0)
+    model = float_model(Network(("ugrnn",), (6,), dense=()), gain=2.0)
     x, lengths = samples(model, count=1, steps=25)
     layer = model.layers[0]
     assert isinstance(layer, RecurrentLayer)
     w, h = layer.products, np.zeros(6)
     for row in (x[0].astype(np.float64) - model.mean) / model.deviation:
-        xf, xn = np.split(apply(w["gx"], row), 2)
-        f = logistic(xf + apply(w["gh"], h))
-        h = (1 - f) * h + f * np.tanh(xn + apply(w["gn"], f * h))
+        g, n = np.split(apply(w["gx"], row) + apply(w["gh"], h), 2)
+        h = logistic(g) * h + (1 - logistic(g)) * np.tanh(n)
     assert np.abs(run_float(model, x, lengths)[0] - h).max() < 1e-12
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rnn_edge.calibrate import run_float
-from rnn_edge.cells import FloatArray, Linear
+from rnn_edge.cells import FloatArray, Linear, all_cells
 from rnn_edge.float_model import FloatModel, RecurrentLayer
 from rnn_edge.ir.check import SCHEMES
 from rnn_edge.quality import measure
 from tests.networks import NETWORKS, Network, float_model, one_of_each_cell, program, samples
 
-Products = dict[str, Linear]
+Weights = Mapping[str, Any]  # products and constants by name
 
 
 def logistic(x: FloatArray) -> FloatArray:
@@ -25,27 +26,44 @@ def apply(linear: Linear, x: FloatArray) -> FloatArray:
     return linear.weight @ x + linear.bias
 
 
-def textbook_simple_rnn(w: Products, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+def textbook_simple_rnn(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
     return [np.tanh(apply(w["gx"], x) + apply(w["gh"], h))]
 
 
-def textbook_gru(w: Products, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+def textbook_gru(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
     (xz, xr, xn), (hz, hr, hn) = np.split(apply(w["gx"], x), 3), np.split(apply(w["gh"], h), 3)
     z, r = logistic(xz + hz), logistic(xr + hr)
     n = np.tanh(xn + r * hn)
     return [z * h + (1 - z) * n]
 
 
-def textbook_gru_reset_before(w: Products, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+def textbook_gru_reset_before(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
     (xz, xr, xn), (hz, hr) = np.split(apply(w["gx"], x), 3), np.split(apply(w["gh"], h), 2)
     z, r = logistic(xz + hz), logistic(xr + hr)
     return [z * h + (1 - z) * np.tanh(xn + apply(w["gn"], r * h))]
 
 
-def textbook_lstm(w: Products, x: FloatArray, h: FloatArray, c: FloatArray) -> list[FloatArray]:
+def textbook_lstm(w: Weights, x: FloatArray, h: FloatArray, c: FloatArray) -> list[FloatArray]:
     i, f, g, o = np.split(apply(w["gx"], x) + apply(w["gh"], h), 4)
     c = logistic(f) * c + logistic(i) * np.tanh(g)
     return [logistic(o) * np.tanh(c), c]
+
+
+def textbook_mgu(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+    xf, xn = np.split(apply(w["gx"], x), 2)
+    f = logistic(xf + apply(w["gh"], h))
+    return [(1 - f) * h + f * np.tanh(xn + apply(w["gn"], f * h))]
+
+
+def textbook_min_gru(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+    xz, xn = np.split(apply(w["gx"], x), 2)
+    return [(1 - logistic(xz)) * h + logistic(xz) * np.tanh(xn)]
+
+
+def textbook_fast_grnn(w: Weights, x: FloatArray, h: FloatArray) -> list[FloatArray]:
+    a = apply(w["gx"], x) + apply(w["gh"], h)
+    z, n = logistic(a), np.tanh(a + w["bias"])
+    return [(w["zeta"] * (1 - z) + w["nu"]) * n + z * h]
 
 
 TEXTBOOK: dict[str, Callable[..., list[FloatArray]]] = {
@@ -53,10 +71,13 @@ TEXTBOOK: dict[str, Callable[..., list[FloatArray]]] = {
     "gru": textbook_gru,
     "gru_reset_before": textbook_gru_reset_before,
     "lstm": textbook_lstm,
+    "mgu": textbook_mgu,
+    "min_gru": textbook_min_gru,
+    "fast_grnn": textbook_fast_grnn,
 }
 
 
-@pytest.mark.parametrize("name", TEXTBOOK)
+@pytest.mark.parametrize("name", all_cells())
 def test_float_reading_is_the_textbook(name: str) -> None:
     model = float_model(Network((name,), (6,), dense=()), gain=2.0)
     x, lengths = samples(model, count=1, steps=25)
@@ -64,7 +85,7 @@ def test_float_reading_is_the_textbook(name: str) -> None:
     assert isinstance(layer, RecurrentLayer)
     states = [np.zeros(6) for _ in layer.cell.states]
     for row in (x[0].astype(np.float64) - model.mean) / model.deviation:
-        states = TEXTBOOK[name](dict(layer.products), row, *states)
+        states = TEXTBOOK[name]({**layer.products, **layer.constants}, row, *states)
     assert np.abs(run_float(model, x, lengths)[0] - states[0]).max() < 1e-12
 
 

@@ -14,6 +14,7 @@ from ..keras_files import (
     Edit,
     Json,
     arrays,
+    cell_layer,
     change,
     dense,
     drop,
@@ -87,6 +88,33 @@ def test_embedding(tmp_path: Path) -> None:
     assert isinstance(read.layers[0], EmbeddingLayer) and (read.vocabulary, read.inputs) == (9, 1)
 
 
+def fast_grnn(cell: object = "fast_grnn", **config: object) -> Edit:
+    """A FastGRNN in the place of the GRU."""
+
+    def edit(layers: list[Json], content: Arrays) -> None:
+        layers[1] = cell_layer(cell, **config)
+        shapes = (3, 2), (2,), (2, 2), (2,), (1,), (1,)
+        content.update({f"layers/cell_layer/cell/vars/{i}": np.full(shape, i) for i, shape in enumerate(shapes)})
+
+    return edit
+
+
+def test_layer_of_a_cell(tmp_path: Path) -> None:
+    """Its variables in the order of `Cell.variables`; a shared constant becomes one for every unit."""
+    first = import_keras(written(tmp_path, *edited(fast_grnn())), "own").layers[0]
+    assert isinstance(first, RecurrentLayer)
+    assert (first.name, first.cell.name, first.units) == ("fast_grnn0", "fast_grnn", 2)
+    gx, gh = first.products["gx"], first.products["gh"]
+    assert (gx.weight == 0).all() and gx.weight.shape == (2, 3) and (gx.bias == 1).all()
+    assert (gh.weight == 2).all() and gh.weight.shape == (2, 2) and gh.bias.tolist() == [0, 0]
+    assert first.constants["bias"].tolist() == [3, 3]
+    np.testing.assert_allclose(first.constants["zeta"], 1 / (1 + np.exp([-4.0, -4.0])), rtol=1e-15)
+
+
+def both(*edits: Edit) -> Edit:
+    return lambda layers, content: [edit(layers, content) for edit in edits]
+
+
 NAN = np.full((3, 6), np.nan)
 
 
@@ -118,6 +146,19 @@ NAN = np.full((3, 6), np.nan)
         (replace(1, layer("Lambda", "code")), r"\(Lambda\) is not supported"),
         (replace(1, layer("Sequential", "inner")), r"\(Sequential\) is not supported"),
         (replace(1, {**gru(), "module": "mine"}), r"\(GRU\) is not supported"),
+        (fast_grnn(cell="gruu"), r"'own' \(CellLayer\) has cell 'gruu', known are fast_grnn, gru, .*add its file"),
+        (fast_grnn(cell=["gru"]), r"has cell \['gru'\], known are"),
+        (fast_grnn(cell="mgu"), r"has variables \[\[3, 2\], \[2\], .* do not fit 2 units on 3 values"),
+        (fast_grnn(units=3), "do not fit 3 units on 3 values"),
+        (fast_grnn(units=None), "has None units"),
+        (fast_grnn(go_backwards=True), "has go_backwards=True"),
+        (both(fast_grnn(), drop("cell_layer/cell/vars/5")), "do not fit"),
+        (both(fast_grnn(), put("cell_layer/cell/vars/6", 1.0)), "do not fit"),
+        (both(fast_grnn(), put("cell_layer/cell/vars/5", np.ones(2))), "do not fit"),
+        (both(fast_grnn(), put("cell_layer/cell/vars/4", [np.nan])), "has weights that are NaN"),
+        (replace(1, {**cell_layer("mgu"), "module": "mine"}), r"\(CellLayer\) is not supported"),
+        (replace(1, {**cell_layer("mgu"), "module": "keras.layers"}), r"\(CellLayer\) is not supported"),
+        (replace(1, {**gru(), "module": "rnn_edge.keras_cell"}), r"\(GRU\) is not supported"),
         (replace(1, dense("d1")), "has no recurrent layer, one of|do not fit"),
         (replace(0, layer("Dropout", "d")), "comes without an input layer"),
         (change(0, batch_shape=[None, None, None]), "has None channels"),

@@ -23,9 +23,9 @@ from rnn_edge.vectors import Command
 from rnn_edge.vectors import play as play_session
 from tests import fake_device as wire
 from tests.fake_device import FakeDevice
-from tests.networks import NETWORKS, Network, program
+from tests.networks import GRU, STACKS, Network, program
 
-LAST, EVERY, TOKENS = NETWORKS[4], NETWORKS[5], NETWORKS[7]
+LAST, EVERY, TOKENS = STACKS[0], STACKS[1], STACKS[3]
 DOCS = Path(__file__).parents[2] / "docs" / "link_protocol.md"
 
 blocks = st.lists(st.one_of(st.binary(max_size=4), st.integers(250, 260).map(lambda n: b"\x01" * n)), max_size=6)
@@ -71,7 +71,7 @@ def test_broken_frames_are_refused(body: bytes, why: str) -> None:
         Frame.from_wire(cobs_encode(body))
 
 
-@pytest.mark.parametrize("network", [LAST, EVERY, TOKENS, NETWORKS[10]], ids=lambda network: network.id)
+@pytest.mark.parametrize("network", [LAST, EVERY, TOKENS, STACKS[6]], ids=lambda network: network.id)
 def test_a_script_gives_the_results_of_the_interpreter(network: Network) -> None:
     made = program(network)
     rng = np.random.default_rng(0)
@@ -269,7 +269,7 @@ class Port:
 
 
 def test_the_client_of_the_page_works() -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     client: dict[str, Any] = {}
     exec(re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[0], client)
     x = random_inputs(made, np.random.default_rng(0), 30)

@@ -17,9 +17,9 @@ from rnn_edge.link import Link
 from rnn_edge.monitor import Seen, describe, monitor
 from rnn_edge.outputs import dequantize
 from tests.fake_device import CYCLES, FakeDevice
-from tests.networks import NETWORKS, Network, program
+from tests.networks import STACKS, Network, program
 
-NUMBERS, EVERY, TOKENS, SIGMOID = NETWORKS[4], NETWORKS[5], NETWORKS[7], NETWORKS[8]
+NUMBERS, EVERY, TOKENS, SIGMOID = STACKS[0], STACKS[1], STACKS[3], STACKS[4]
 
 
 class Counting(FakeDevice):

@@ -13,7 +13,7 @@ from rnn_edge.ir.plan import LOCAL, OUTPUT, STATE, Part, Place, local_arrays, ma
 from rnn_edge.ir.plan_check import check_plan
 from rnn_edge.ir.program import Program, State
 from rnn_edge.ir.statements import Loop, Product, View
-from tests.networks import NETWORKS, Network, golden_program, program
+from tests.networks import GRU, NETWORKS, Network, golden_program, program
 from tests.random_programs import random_program
 
 
@@ -64,7 +64,7 @@ def test_what_nothing_reads_is_not_computed() -> None:
 
 
 def test_a_trace_keeps_every_value_but_products_that_are_added() -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     plan = make_plan(made, every_value=True)
     known = {*plan.body.statements.views, *plan.head.statements.views}
     assert set(made.values) - known == {"gru0_gh", "gru0_gh_z", "gru0_gh_r"}
@@ -105,7 +105,7 @@ def test_a_delay_line_moves_its_end_first() -> None:
 
 @pytest.mark.parametrize("name", ["gru0_gx", "gru0_gh_n", "h0_s8"])
 def test_the_proof_fails_on_an_array_moved_onto_a_live_one(name: str) -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     plan = make_plan(made)
     onto = Place(STATE, "h0") if name == "gru0_gh_n" else Place(LOCAL, "gru0_gh_n" if name == "gru0_gx" else "gru0_gx")
     places = {**plan.body.places, name: onto}
@@ -124,7 +124,7 @@ def test_the_proof_fails_on_an_array_moved_onto_a_live_one(name: str) -> None:
     ],
 )
 def test_the_proof_fails_on_other_statements(fault: object) -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     plan = make_plan(made)
     assert callable(fault)
     statements = replace(plan.body.statements, order=fault(plan.body.statements.order))
@@ -134,7 +134,7 @@ def test_the_proof_fails_on_other_statements(fault: object) -> None:
 
 def test_the_proof_fails_on_a_loop_out_of_step() -> None:
     """A state written in place while its neighbours are still read."""
-    made = program(NETWORKS[0])
+    made = program(GRU)
     plan = make_plan(made)
     views = {**plan.body.statements.views, "gru0_gx_n": View("h0_next", 1)}
     with pytest.raises(AssertionError):

@@ -13,13 +13,13 @@ import pytest
 from rnn_edge.errors import ProgramError
 from rnn_edge.ir.check import check
 from rnn_edge.ir.program import Program, load, save
-from tests.networks import NETWORKS, Network, program
+from tests.networks import GRU, NETWORKS, Network, program
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     paths = tmp_path / "program.json", tmp_path / "program.npz"
-    save(program(NETWORKS[0]), *paths)
+    save(program(GRU), *paths)
     return paths
 
 

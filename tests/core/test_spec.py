@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from rnn_edge import spec
+from rnn_edge.cells import all_cells
 from rnn_edge.errors import ModelError, UserError
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -44,7 +45,7 @@ def test_embedding(tmp_path: Path) -> None:
     assert load(tmp_path, text).network.layers[0] == spec.EmbeddingSpec(layer="embedding", vocabulary=9, width=4)
 
 
-@pytest.mark.parametrize("name", spec.trainable_cells())
+@pytest.mark.parametrize("name", all_cells())
 def test_every_cell_of_keras_is_a_layer(tmp_path: Path, name: str) -> None:
     assert load(tmp_path, GOOD.replace('"gru"', f'"{name}"')).network.layers[0].layer == name
 
@@ -66,14 +67,17 @@ def test_every_cell_of_keras_is_a_layer(tmp_path: Path, name: str) -> None:
         ('task = "t"', 'task = "t"\nname = "n"', "`name` is not known, accepted here: task, data"),
         ('task = "t"', "task = 1", "`task` is 1, accepted is a valid string"),
         ('_demand"', '_demand"\nraw_unit = nan', "`data.raw_unit` is nan, accepted is a finite number"),
+        ('_demand"', '_demand"\nhop_s = 1.0', "`data`: hop_s is given without window_s: correct it"),
+        ('_demand"', '_demand"\nwindow_s = 0', "`data.window_s` is 0, accepted is greater than 0"),
+        ('_demand"', '_demand"\nrate_hz = "50"', "`data.rate_hz` is '50', accepted is a valid number"),
         ('_demand"', '_demand"\nraw_unit = 0.0', "`data.raw_unit` is 0.0, accepted is greater than 0"),
         ("units = 8", "units = 0", r"`network.layers\[0\].units` is 0"),
         ("units = 8", "units = 8, width = 2", r"`network.layers\[0\].width` is not known, accepted here: layer, units"),
-        ('"gru"', '"qru"', r"`network.layers\[0\]` is .* accepted for its `layer`: dense, embedding, gru"),
+        ('"gru"', '"qru"', r"`network.layers\[0\]` is .* accepted for its `layer`: dense, embedding, fast_grnn, gru"),
         ("softmax", "hardmax", r"`network.layers\[1\].activation` is 'hardmax', accepted is 'linear', 'relu'"),
         ("softmax", "relu", "`network`: the last layer must be dense with activation softmax or linear"),
         (f", {SOFTMAX}", "", "`network`: the last layer must be dense"),
-        ('{ layer = "gru", units = 8 }, ', "", "`network`: one layer must be recurrent: gru"),
+        ('{ layer = "gru", units = 8 }, ', "", "`network`: one layer must be recurrent: fast_grnn, gru"),
         ("layers = [", f"layers = [ {SOFTMAX},", "`network`: softmax is accepted on the last layer only"),
         ("layers = [", "layers = [ 3,", r"`network.layers\[0\]` is 3"),
         (

@@ -22,7 +22,7 @@ from rnn_edge.runtimes import Contract, Found, Missing, Played
 from rnn_edge.script import script
 from rnn_edge.vectors import Command, Moment, play, read_commands, write_commands
 from rnn_edge.verdict import FAILED, MISSING, PASSED, REPORTED, Row, Verdict
-from tests.networks import NETWORKS, float_model, program, samples
+from tests.networks import GRU, float_model, program, samples
 
 THERE = Found("1.0")
 
@@ -71,7 +71,7 @@ class _Faulty(InterpreterSession):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
-    made, model = program(NETWORKS[0]), float_model(NETWORKS[0])
+    made, model = program(GRU), float_model(GRU)
     files = Artifacts(tmp_path_factory.mktemp("net"), "net")
     x, lengths = samples(model, 10)
     commands = script(made, from_float(made, x), lengths, np.arange(10) % 4)[:-2]
@@ -158,7 +158,7 @@ def test_an_unknown_runtime_is_refused(exported: Artifacts) -> None:
 
 
 def test_vectors_of_another_program_fail(monkeypatch: pytest.MonkeyPatch, exported: Artifacts, tmp_path: Path) -> None:
-    other = program(NETWORKS[0], seed=5)
+    other = program(GRU, seed=5)
     files = Artifacts(tmp_path, "net")
     files.c_folder.mkdir()
     save(other, files.program_json, files.program_npz)
@@ -169,7 +169,7 @@ def test_vectors_of_another_program_fail(monkeypatch: pytest.MonkeyPatch, export
 
 
 def test_damaged_vectors_name_the_line(exported: Artifacts, tmp_path: Path) -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     lines = exported.vectors.read_text().splitlines()
     damaged = tmp_path / "vectors.txt"
     for line in ("step 0 00", "step 9 00", "fly 0", "run 0 2 0000", "step 0 zz", "step 0 0000000000 + 00", "load 0"):
@@ -182,11 +182,11 @@ def test_vectors_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     for name in ("missing.txt", "binary.txt"):
         with pytest.raises(UserError, match=name):
-            read_commands(program(NETWORKS[0]), tmp_path / name)
+            read_commands(program(GRU), tmp_path / name)
 
 
 def test_commands_come_back_from_text(exported: Artifacts) -> None:
-    made = program(NETWORKS[0])
+    made = program(GRU)
     commands, results = read_commands(made, exported.vectors)
     title = exported.vectors.read_text().splitlines()[0].removeprefix("# ")
     assert write_commands(made, commands, results, title) == exported.vectors.read_text()

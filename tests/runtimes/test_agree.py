@@ -87,6 +87,6 @@ def test_tokens_out_of_range_are_refused() -> None:
 
 
 def test_sequences_without_a_step_are_refused() -> None:
-    program = networks.program(networks.NETWORKS[0])
+    program = networks.program(networks.GRU)
     with pytest.raises(UserError, match="without a step"):
         typed_sequence(program, random_inputs(program, np.random.default_rng(0), 0))

@@ -36,6 +36,7 @@ OPERATORS = {
     "Gather",
     "Max",
     "Split",
+    "Slice",
     "Scan",
 }
 INTEGERS = {"INT8", "INT16", "INT32", "INT64", "BOOL"}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rnn_edge import spec, train
+from rnn_edge.cells import all_cells
 from rnn_edge.datasets import Dataset, Split, with_calibration
 from rnn_edge.errors import MissingError, UserError
 from rnn_edge.keras_import import import_keras
@@ -57,7 +58,7 @@ def trained(model: spec.ModelSpec, data: Dataset, seed: int = 0) -> train.Traine
 
 @pytest.mark.parametrize("every_step", [False, True], ids=["last", "every"])
 @pytest.mark.parametrize("tokens", [False, True], ids=["numbers", "tokens"])
-@pytest.mark.parametrize("cell", spec.trainable_cells())
+@pytest.mark.parametrize("cell", all_cells())
 def test_padding_does_not_count(cell: str, tokens: bool, every_step: bool) -> None:
     data = dataset(tokens)
     model = train.build(model_spec(every_step=every_step, embedding=tokens, cell=cell), data, data.train)
