@@ -4,7 +4,7 @@ BOARD ?= mps2-an386
 RUN := .venv/bin
 JOBS ?= 2
 SOURCES := rnn_edge tests experiments
-C_SOURCES := $(shell git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' 'experiments/*.c')
+C_SOURCES := $(shell git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' 'experiments/*.[ch]')
 
 .PHONY: setup demo test check bench bench-check format models firmware flash wheel clean
 
@@ -39,7 +39,7 @@ check: setup
 
 # The reference shapes on all emulated boards: measured anew, or against what is stored in benchmarks/.
 bench: setup
-	$(RUN)/rnn-edge bench --reference --all-emulated --profile both --store
+	$(RUN)/rnn-edge bench --reference --all-emulated --profile both --cycles --store
 	$(RUN)/python -m rnn_edge.bench.page > docs/benchmarks.md
 
 bench-check: setup

@@ -13,7 +13,9 @@ import click
 from . import __version__
 from .bench.command import bench
 from .errors import RnnEdgeError
+from .init.command import data, init
 from .options import BOARD, OUT, PORT, PROFILE, WEIGHTS_IN_RAM
+from .stress.command import stress
 
 
 def _following(command: str, model: str, out: Path, *options: str) -> str:
@@ -256,4 +258,5 @@ def monitor(board: str | None, port: str | None, source: TextIO, out: Path) -> N
             report_boards.show_seen(program, seen)
 
 
-main.add_command(bench)
+for command in (bench, data, init, stress):
+    main.add_command(command)

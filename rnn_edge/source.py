@@ -16,6 +16,8 @@ from .float_model import FloatModel
 from .keras_import import import_keras
 from .names import check_classes, identifier
 from .paths import MODELS, Artifacts
+from .recordings.read import read as read_recordings
+from .recordings.windows import Cutting
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,15 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
 
 
 def dataset_of(described: spec.ModelSpec, folder: Path) -> datasets.Dataset:
-    """The data set of a model; the path of a `.npz` is relative to the folder of its `model.toml`."""
-    name = described.data.set
-    return datasets.load(str(folder / name) if name.endswith(".npz") else name)
+    """The data set of a model; a path is relative to the folder of its `model.toml`."""
+    data = described.data
+    path = folder / data.set
+    if data.set not in datasets.all_sets() and path.is_dir():
+        return read_recordings(path, Cutting(data.window_s, data.hop_s, data.rate_hz))
+    for key in ("window_s", "hop_s", "rate_hz"):
+        if getattr(data, key) is not None:
+            raise UserError(f"{folder / spec.FILE_NAME}: {key} is for a folder of recordings: remove it.")
+    return datasets.load(str(path) if path.suffix in (".npz", ".ts") else data.set)
 
 
 def _from_keras(path: Path, name: str, calibration: Path | None) -> Source:

@@ -44,12 +44,7 @@ def _kind(layer: Any) -> str | None:
     name = layer.get("layer") if isinstance(layer, dict) else getattr(layer, "layer", None)
     if name in ("dense", "embedding"):
         return str(name)
-    return "recurrent" if name in trainable_cells() else None
-
-
-def trainable_cells() -> tuple[str, ...]:
-    """Names of the cells that Keras can train."""
-    return tuple(name for name, cell in all_cells().items() if cell.keras is not None)
+    return "recurrent" if name in all_cells() else None
 
 
 LayerSpec = Annotated[
@@ -61,10 +56,24 @@ LayerSpec = Annotated[
 
 
 class DataSpec(Section):
-    """`set`: a name or the path of a `.npz`; `raw_unit`: one raw int16 count in the units of the training data."""
+    """`set`: a name, or the path of a `.npz`, a `_TRAIN.ts` or a folder of recordings.
+
+    `raw_unit`: one raw int16 count in the units of the training data. For a folder: windows of `window_s` seconds, one
+    every `hop_s` (default `window_s`), at `rate_hz` steps a second (default that of the files); whole recordings where
+    `window_s` is not given.
+    """
 
     set: Annotated[str, Field(min_length=1)]
     raw_unit: Annotated[float, Field(gt=0)] = 1.0
+    window_s: Annotated[float, Field(gt=0)] | None = None
+    hop_s: Annotated[float, Field(gt=0)] | None = None
+    rate_hz: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _check_hop(self) -> DataSpec:
+        if self.hop_s is not None and self.window_s is None:
+            raise ValueError("hop_s is given without window_s")
+        return self
 
 
 class NetworkSpec(Section):
@@ -79,7 +88,7 @@ class NetworkSpec(Section):
     def _check_order(self) -> NetworkSpec:
         kinds = [_kind(layer) for layer in self.layers]
         if "recurrent" not in kinds:
-            raise ValueError(f"one layer must be recurrent: {', '.join(trainable_cells())}")
+            raise ValueError(f"one layer must be recurrent: {', '.join(all_cells())}")
         if "embedding" in kinds[1:]:
             raise ValueError("an embedding must be the first layer")
         if kinds[0] == "embedding" and self.normalization:
@@ -161,7 +170,7 @@ def _sentence(error: ErrorDetails) -> str:
         section = _SECTIONS.get(str(location[-2]), ModelSpec) if len(location) > 1 else ModelSpec
         return f"`{key}` is not known, accepted here: {', '.join(section.model_fields)}: correct or remove it."
     if kind.startswith("union_tag"):
-        names = ", ".join(("dense", "embedding", *trainable_cells()))
+        names = ", ".join(("dense", "embedding", *all_cells()))
         return f"`{key}` is {shown(error['input'])}, accepted for its `layer`: {names}: correct it."
     return sentence(error, key)
 

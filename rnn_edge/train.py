@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import all_cells
-from .datasets import Dataset, Split, shuffled_by_class
+from .datasets import Dataset, Split
+from .datasets.split import hold_out
 from .errors import MissingError, UserError
 from .files import write_atomically
 from .spec import DenseSpec, EmbeddingSpec, LayerSpec, ModelSpec
@@ -42,11 +43,7 @@ def train(spec: ModelSpec, dataset: Dataset, seed: int, progress: Progress) -> T
     _check(spec, dataset)
     keras = _keras()
     keras.utils.set_random_seed(seed)
-    order = shuffled_by_class(dataset.train.y, seed)
-    held = max(1, round(spec.train.validation * len(order)))
-    if held >= len(order):
-        raise UserError(f"{len(order)} training sequences are too few to hold out `train.validation`: give more.")
-    validation, training = dataset.train.take(order[:held]), dataset.train.take(order[held:])
+    validation, training = hold_out(dataset.train, spec.train.validation, seed)
     model = build(spec, dataset, training)
     history = _fit(keras, model, spec, (training, validation), progress)
     # The same layers without the optimizer: the file is a third of the size, and training is never resumed from it.
@@ -161,7 +158,10 @@ def _layer(keras: Any, layer: LayerSpec, sequences: bool, varies: bool) -> Any:
     if isinstance(layer, DenseSpec):
         return keras.layers.Dense(layer.units, activation=layer.activation)
     mapping = all_cells()[layer.layer].keras
-    assert mapping is not None
+    if mapping is None:
+        from .keras_cell import CellLayer
+
+        return CellLayer(layer.layer, layer.units, return_sequences=sequences)
     return getattr(keras.layers, mapping.class_name)(layer.units, return_sequences=sequences, **mapping.settings)
 
 

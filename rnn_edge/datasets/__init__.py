@@ -27,35 +27,52 @@ class Split:
     """Sequences padded with zeros to one length.
 
     `x`: float32 `[N, T, channels]`, or int32 tokens `[N, T]`; `lengths`: int64 `[N]`, 1..T; `y`: int64 `[N]`, classes.
+    `group`: int64 `[N]`, where sequences belong together (one subject, one recording) and none may be split up.
     """
 
     x: NDArray[Any]
     lengths: NDArray[np.int64]
     y: NDArray[np.int64]
+    group: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: NDArray[np.int64]) -> Split:
         """The sequences `rows`, in that order."""
-        return Split(self.x[rows], self.lengths[rows], self.y[rows])
+        return Split(self.x[rows], self.lengths[rows], self.y[rows], None if self.group is None else self.group[rows])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One task: `classes` are the names of the values of `y`; `calibration` is a part of `train`, never of `test`."""
+    """One task: `classes` are the names of the values of `y`; `calibration` is a part of `train`, never of `test`.
+
+    Where the files say so: `channels` are the names of the channels, `groups` those of the values of `group`, and
+    `notes` is what was done to the files, a sentence each.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     calibration: Split
     test: Split
+    channels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def with_calibration(name: str, classes: tuple[str, ...], train: Split, test: Split) -> Dataset:
+def with_calibration(
+    name: str,
+    classes: tuple[str, ...],
+    train: Split,
+    test: Split,
+    channels: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Dataset:
     """The data set whose calibration split is drawn from `train`: always the same sequences, all classes alike."""
     rows = shuffled_by_class(train.y, _CALIBRATION_SEED)[:CALIBRATION_SEQUENCES]
-    return Dataset(name, classes, train, train.take(rows), test)
+    return Dataset(name, classes, train, train.take(rows), test, channels, groups, notes)
 
 
 def shuffled_by_class(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -77,7 +94,7 @@ def all_sets() -> dict[str, Callable[[], Dataset]]:
 
 
 def load(set_name: str) -> Dataset:
-    """The data set of that name, or the user's own where `set_name` is the path of a `.npz`.
+    """The data set of that name, or the user's own where `set_name` is the path of a `.npz` or a `_TRAIN.ts`.
 
     Raises UserError for an unknown name or a bad file, MissingError where the data cannot be fetched.
     """
@@ -85,8 +102,13 @@ def load(set_name: str) -> Dataset:
         from . import npz_file
 
         return npz_file.read(Path(set_name))
+    if set_name.endswith(".ts"):
+        from . import ts_file
+
+        return ts_file.read(Path(set_name))
     if set_name not in all_sets():
         raise UserError(
-            f"There is no data set {set_name!r}: use one of {', '.join(all_sets())}, or the path of your own .npz file."
+            f"There is no data set {set_name!r}: use one of {', '.join(all_sets())}, or the path of your own .npz "
+            "file, _TRAIN.ts file or folder of recordings."
         )
     return all_sets()[set_name]()

@@ -2,7 +2,8 @@
 
 `x`: real numbers `[N, T, channels]`, or `[N, T]` for one channel; integers `[N, T]` are tokens (one channel of raw
 counts is `[N, T, 1]`). `y`: integer classes `[N]`. Optional: `lengths [N]` (real steps of each sequence; what follows
-them is ignored), `split [N]` (0 train, 1 test; otherwise 70/30 by class, always the same), `classes` (names).
+them is ignored), `group [N]` (integers or names: sequences of one group, such as a subject, are never in both training
+and test), `split [N]` (0 train, 1 test; otherwise 70/30 by group or class, always the same), `classes` (names).
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from . import Dataset, Split, shuffled_by_class, with_calibration
+from . import Dataset, Split, with_calibration
+from .split import held_by_class, held_by_group
 
 Array = NDArray[Any]
 
 _FILE_BYTES = 2**30  # of all arrays together, unpacked
-_TEST_FRACTION = 0.3
-_SPLIT_SEED = 7030
-_KEYS = ("x", "y", "lengths", "split", "classes")
+_KEYS = ("x", "y", "lengths", "group", "split", "classes")
 
 
 def read(path: Path) -> Dataset:
@@ -33,13 +33,18 @@ def read(path: Path) -> Dataset:
     x, lengths = _sequences(arrays, path)
     y = _integers(_needed(arrays, "y", path), "y", len(x), path)
     _check_range(y, "y", 0, max(len(y) - 1, 0), path)
-    part = _split(arrays, y, path)
-    whole = Split(x, lengths, y)
-    train, test = (whole.take(np.flatnonzero(part == value)) for value in (0, 1))
+    groups, group = _groups(arrays, len(y), path)
+    classes = _class_names(arrays, y, path)
+    held = _test_rows(arrays, y, group, classes, groups, path)
+    whole = Split(x, lengths, y, group)
+    train, test = (whole.take(np.flatnonzero(rows)) for rows in (~held, held))
     for name, split in (("training", train), ("test", test)):
         if not len(split):
             raise UserError(f"{path}: the {name} split is empty: give at least one sequence of each class to both.")
-    return with_calibration(path.stem, _classes(arrays, y, train.y, path), train, test)
+    absent = sorted(set(range(len(classes))) - set(train.y.tolist()))
+    if absent:
+        raise UserError(f"{path}: class {absent[0]} of y has no training sequence: number the classes from 0 up.")
+    return with_calibration(path.stem, classes, train, test, groups=groups)
 
 
 def load_calibration(path: Path) -> tuple[Array, NDArray[np.int64]]:
@@ -120,22 +125,43 @@ def _check_range(array: NDArray[np.int64], name: str, low: int, high: int, path:
         raise UserError(f"{path}: {name} row {bad[0]} is {array[bad[0]]}, accepted is {low} to {high}: correct it.")
 
 
-def _split(arrays: Mapping[str, Array], y: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
-    if "split" in arrays:
-        part = _integers(arrays["split"], "split", len(y), path)
-        _check_range(part, "split", 0, 1, path)
-        return part
-    part = np.zeros(len(y), np.int64)
-    order = shuffled_by_class(y, _SPLIT_SEED)
-    for label in np.unique(y):
-        members = order[y[order] == label]
-        part[members[: int(len(members) * _TEST_FRACTION)]] = 1
-    return part
+def _groups(arrays: Mapping[str, Array], count: int, path: Path) -> tuple[tuple[str, ...], NDArray[np.int64] | None]:
+    if "group" not in arrays:
+        return (), None
+    array = arrays["group"]
+    if array.dtype.kind not in "iuU" or array.shape != (count,):
+        raise UserError(
+            f"{path}: group is {array.dtype} with shape {list(array.shape)}, it must be integers or names [{count}], "
+            "one for each sequence of x: convert it."
+        )
+    names, group = np.unique(array, return_inverse=True)
+    return tuple(str(name) for name in names), group.astype(np.int64)
 
 
-def _classes(
-    arrays: Mapping[str, Array], y: NDArray[np.int64], train_y: NDArray[np.int64], path: Path
-) -> tuple[str, ...]:
+def _test_rows(
+    arrays: Mapping[str, Array],
+    y: NDArray[np.int64],
+    group: NDArray[np.int64] | None,
+    classes: tuple[str, ...],
+    groups: tuple[str, ...],
+    path: Path,
+) -> NDArray[np.bool_]:
+    if "split" not in arrays:
+        return held_by_class(y) if group is None else held_by_group(y, group, classes, groups, path)
+    part = _integers(arrays["split"], "split", len(y), path)
+    _check_range(part, "split", 0, 1, path)
+    if group is not None:
+        both = sorted(set(group[part == 0].tolist()) & set(group[part == 1].tolist()))
+        if both:
+            raise UserError(
+                f"{path}: group {groups[both[0]]!r} is in both the training and the test split: correct split, or "
+                "leave it out."
+            )
+    held: NDArray[np.bool_] = part == 1
+    return held
+
+
+def _class_names(arrays: Mapping[str, Array], y: NDArray[np.int64], path: Path) -> tuple[str, ...]:
     count = int(y.max()) + 1
     names = arrays.get("classes", np.arange(count).astype(str))
     if names.dtype.kind != "U" or names.ndim != 1 or len(names) < count or len(set(names)) < len(names):
@@ -145,7 +171,4 @@ def _classes(
         )
     if len(names) < 2:
         raise UserError(f"{path}: y has one class only: give sequences of at least two.")
-    absent = sorted(set(range(len(names))) - set(train_y.tolist()))
-    if absent:
-        raise UserError(f"{path}: class {absent[0]} of y has no training sequence: number the classes from 0 up.")
     return tuple(str(name) for name in names)

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from . import Split
+from . import Dataset, Split, with_calibration
 
+_FILE_BYTES = 2**28
+_ENDS = ("_TRAIN.ts", "_TEST.ts")
 _IGNORED = {"problemname", "serieslength", "equallength", "univariate"}  # the data lines themselves tell
 
 
 class _Header(NamedTuple):
     classes: tuple[str, ...]
     dimensions: int
+
+
+def read(path: Path) -> Dataset:
+    """`NAME_TRAIN.ts`, with `NAME_TEST.ts` beside it as the test split; UserError names the file and the line."""
+    if not path.name.endswith(_ENDS[0]):
+        raise UserError(f"{path} does not end in {_ENDS[0]}: name the training file so, and the test file {_ENDS[1]}.")
+    beside = path.with_name(path.name.removesuffix(_ENDS[0]) + _ENDS[1])
+    (classes, train), (labels, test) = (parse(_text(file), str(file)) for file in (path, beside))
+    if labels != classes or test.x.shape[2] != train.x.shape[2]:
+        raise UserError(
+            f"{beside} has labels {' '.join(labels)} and {test.x.shape[2]} channels, {path} has {' '.join(classes)} "
+            f"and {train.x.shape[2]}: give two files of one set."
+        )
+    absent = sorted(set(range(len(classes))) - set(train.y.tolist()))
+    if absent:
+        raise UserError(
+            f"{path} has no sequence of class {classes[absent[0]]}: add one, or remove it from @classLabel."
+        )
+    return with_calibration(path.name.removesuffix(_ENDS[0]), classes, train, test)
 
 
 def parse(text: str, source: str) -> tuple[tuple[str, ...], Split]:
@@ -33,6 +55,18 @@ def parse(text: str, source: str) -> tuple[tuple[str, ...], Split]:
     labels = np.array([label for _, label in pairs], np.int64)
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     return header.classes, Split(padded(sequences), lengths, labels)
+
+
+def _text(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > _FILE_BYTES:
+            raise UserError(f"{path} has {size} bytes, at most {_FILE_BYTES} are read: give fewer sequences.")
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a .ts file that can.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text: give a file in the .ts format.") from error
 
 
 def padded(sequences: list[NDArray[np.float32]]) -> NDArray[np.float32]:

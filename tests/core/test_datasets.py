@@ -63,6 +63,43 @@ def test_npz_with_everything(tmp_path: Path) -> None:
     assert data.train.lengths.tolist() == [2, 3]
 
 
+def test_npz_groups_are_never_on_both_sides(tmp_path: Path) -> None:
+    for group in (np.arange(20) // 4, np.array([f"person {i // 4}" for i in range(20)])):
+        data = datasets.load(str(written(tmp_path, group=group)))
+        assert data.train.group is not None and data.test.group is not None
+        assert not set(data.train.group) & set(data.test.group)
+        assert np.bincount(data.test.y).tolist() == [4, 4] or np.bincount(data.test.y).tolist() == [2, 2]
+        assert len(data.groups) == 5
+
+
+def test_ts_files(tmp_path: Path) -> None:
+    head = "@classLabel true a b\n@data\n"
+    (tmp_path / "own_TRAIN.ts").write_text(head + "1,2:a\n3,4:b\n5,6:b\n")
+    (tmp_path / "own_TEST.ts").write_text(head + "7,8,9:b\n")
+    data = datasets.load(str(tmp_path / "own_TRAIN.ts"))
+    assert (data.name, data.classes, len(data.train), len(data.test)) == ("own", ("a", "b"), 3, 1)
+    assert data.test.x[..., 0].tolist() == [[7, 8, 9]]
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "test", "sentence"),
+    [
+        ("own.ts", "", "", "own.ts does not end in _TRAIN.ts"),
+        ("own_TRAIN.ts", "@classLabel true a b\n@data\n1:a\n1:b\n", "@classLabel true b a\n@data\n1:a\n", "labels b a"),
+        ("own_TRAIN.ts", "@classLabel true a b\n@data\n1:a\n1:a\n", "@classLabel true a b\n@data\n1:a\n",
+         "own_TRAIN.ts has no sequence of class b"),
+        ("own_TRAIN.ts", "@classLabel true a b\n@data\n1:a\n", None, "own_TEST.ts cannot be read .No such file"),
+        ("own_TRAIN.ts", "@classLabel true a b\n@data\n1:a\n", "\udcff", "own_TEST.ts is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_ts_files_refused(tmp_path: Path, name: str, train: str, test: str | None, sentence: str) -> None:
+    (tmp_path / name).write_text(train)
+    if test is not None:
+        (tmp_path / "own_TEST.ts").write_text(test, errors="surrogateescape")
+    with pytest.raises(UserError, match=sentence):
+        datasets.load(str(tmp_path / name))
+
+
 def test_integers_without_channels_are_tokens(tmp_path: Path) -> None:
     data = datasets.load(str(written(tmp_path, x=np.arange(60).reshape(20, 3))))
     assert data.train.x.dtype == np.int32 and data.train.x.shape == (14, 3)
@@ -99,6 +136,11 @@ def with_value(value: float) -> Any:
         ({"lengths": np.zeros(20, int)}, "lengths row 0 is 0, accepted is 1 to 5"),
         ({"lengths": np.full(20, 6)}, "lengths row 0 is 6, accepted is 1 to 5"),
         ({"lengths": np.full(20, 2.5)}, "lengths is float64"),
+        ({"group": np.zeros(19, int)}, r"group is int64 with shape \[19\], it must be integers or names \[20\]"),
+        ({"group": np.zeros(20)}, "group is float64"),
+        ({"group": np.zeros(20, int)}, "all sequences are in one group, '0'"),
+        ({"group": np.arange(20) % 2}, "class '0' is in one group only, '0'"),
+        ({"group": np.arange(20) // 4, "split": np.arange(20) // 10}, "group '2' is in both the training and the test"),
         ({"split": np.full(20, 2)}, "split row 0 is 2, accepted is 0 to 1"),
         ({"split": np.zeros(20, int)}, "the test split is empty"),
         ({"split": np.ones(20, int)}, "the training split is empty"),

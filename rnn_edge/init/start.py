@@ -1,0 +1,86 @@
+"""A first `model.toml` from data: read, decide, check, and only then write."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import datasets, spec
+from ..cells import all_cells
+from ..datasets import Dataset
+from ..errors import UserError
+from ..files import write_atomically
+from ..names import check_classes, identifier
+from ..paths import MODELS
+from ..recordings.folder import find
+from ..recordings.read import read
+from ..recordings.windows import Cutting
+from . import choose, model_file
+from .summary import Summary, summarize
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for; None is left to `choose`."""
+
+    cell: str = "gru"
+    units: int = 16
+    window_s: float | None = None
+    hop_s: float | None = None
+    rate_hz: float | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The file that was written, what it is about, and how recordings are cut."""
+
+    path: Path
+    summary: Summary
+    cutting: Cutting
+
+
+def begin(folder: Path, source: Path, wish: Wish) -> Begun:
+    """Write `folder/model.toml` for the data at `source`; UserError, and nothing written, where they cannot be used."""
+    path = folder / spec.FILE_NAME
+    _check_name(folder, path)
+    if wish.cell not in all_cells():
+        raise UserError(f"There is no cell {wish.cell!r}: use one of {', '.join(all_cells())}.")
+    data, cutting, sound = _read(source, wish)
+    check_classes(data.classes)
+    summary = summarize(data)
+    relative = Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
+    unit, reason = choose.raw_unit(summary, sound)
+    text = model_file.text(summary, model_file.Choice(relative, wish.cell, wish.units, unit, reason, cutting))
+    spec.ModelSpec.model_validate(tomllib.loads(text))
+    write_atomically(path, text.encode())
+    return Begun(path, summary, cutting)
+
+
+def _check_name(folder: Path, path: Path) -> None:
+    identifier(folder.resolve().name)
+    if path.exists():
+        raise UserError(f"{path} is there already: remove it, or give another name.")
+    if (MODELS / folder / spec.FILE_NAME).is_file():
+        raise UserError(
+            f"{str(folder)!r} is the name of a bundled model, which would be found first: give another name."
+        )
+
+
+def _read(source: Path, wish: Wish) -> tuple[Dataset, Cutting, bool]:
+    """The data, how recordings are cut, and whether they are sound."""
+    if source.is_dir():
+        found = find(source)
+        cutting = choose.cutting(found, wish.window_s, wish.hop_s, wish.rate_hz)
+        return read(source, cutting), cutting, found[0].stream.path.suffix.lower() == ".wav"
+    if not source.exists() or source.suffix not in (".npz", ".ts"):
+        raise UserError(
+            f"{source} is {'no folder, .npz or .ts file' if source.exists() else 'not there'}: give a folder of CSV "
+            "or WAV recordings, an .npz or a _TRAIN.ts."
+        )
+    if (wish.window_s, wish.hop_s, wish.rate_hz) != (None, None, None):
+        raise UserError(
+            f"--window, --hop and --rate are for a folder of recordings, {source} is a file: leave them out."
+        )
+    return datasets.load(str(source)), Cutting(), False
