@@ -107,10 +107,18 @@ def samples(
     return (rng.normal(size=(count, steps, model.inputs)) * model.deviation + model.mean).astype(np.float32), lengths
 
 
-def program(network: Network, scheme: str = "int8", output: str = "int16", seed: int = 0, gain: float = 1.0) -> Program:
+def program(
+    network: Network,
+    scheme: str = "int8",
+    output: str = "int16",
+    seed: int = 0,
+    gain: float = 1.0,
+    weight_bits: int = 8,
+) -> Program:
     model = float_model(network, seed, gain)
     classes = [f"class {i}" for i in range(network.dense[-1][0])] if network.dense else []
-    return quantize(model, calibrate(model, *samples(model)), scheme, output, classes)
+    ranges = calibrate(model, *samples(model))
+    return quantize(model, ranges, scheme, output, classes, weight_bits=weight_bits)
 
 
 def golden_program() -> Program:

@@ -1,5 +1,15 @@
 #include "rnn_kernels.h"
 
+/* RNN_KEEP: gcc would add two products before it adds them to a sum, which multiplies and adds in
+ * one instruction. */
+#ifdef __GNUC__
+#define RNN_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RNN_KEEP(sum) __asm__("" : "+r"(sum))
+#else
+#define RNN_ALWAYS_INLINE static inline
+#define RNN_KEEP(sum) ((void)0)
+#endif
+
 /* `>>` of a negative integer is implementation-defined in C99. Every kernel here needs the
  * arithmetic shift (floor); a compiler that does otherwise stops at these lines. */
 typedef char rnn_shift_of_32_bits_is_arithmetic[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
@@ -12,6 +22,11 @@ typedef char rnn_shift_of_64_bits_is_arithmetic[(INT64_C(-3) >> 1) == -2 ? 1 : -
 static int16_t requantize(int32_t acc, int16_t r, uint8_t t)
 {
     const int64_t y = ((int64_t)acc * r + (INT64_C(1) << (t - 1))) >> t;
+    return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
+}
+
+static int16_t saturate16(int32_t y)
+{
     return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
 }
 
@@ -39,6 +54,103 @@ void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64
         y[i] = requantize(acc, w->multiplier[i], w->shift[i]);
         row += w->cols;
     }
+}
+
+/* ---- Matrix-vector product of weights of 4 bits ---------------------------------------------- */
+
+/* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 17 <= t <= 32; multiplier:
+ * 2 r above t - 15. v * 2 r without its lowest 16 bits does: half of 2^(t + 1) is a multiple of
+ * 2^16. Products of 16 by 16 bits, each and their sum below 2^31. */
+static int16_t requantize4(uint32_t sum, int32_t headroom, uint32_t multiplier)
+{
+    const int32_t v = (int32_t)(sum << headroom);
+    const int32_t r2 = (int32_t)(multiplier >> 16);
+    const uint8_t shift = (uint8_t)(multiplier - 1);
+    const int32_t product =
+        (v >> 16) * r2 + (int32_t)(((uint32_t)v & 0xFFFFu) * (uint32_t)r2 >> 16);
+    return saturate16(((product >> shift) + 1) >> 1);
+}
+
+/* x[i] of an operand of int16 (s16) or of bytes. */
+RNN_ALWAYS_INLINE uint32_t element(const void *x, int32_t i, int s16)
+{
+    return (uint32_t)(s16 ? ((const int16_t *)x)[i] : ((const rnn_operand *)x)[i] - RNN_ORIGIN);
+}
+
+/* sum and two columns of one row. */
+RNN_ALWAYS_INLINE uint32_t plus_pair(uint32_t sum, uint8_t pair, uint32_t first, uint32_t second)
+{
+    sum += (pair & 15u) * first;
+    RNN_KEEP(sum);
+    sum += (uint32_t)(pair >> 4) * second;
+    RNN_KEEP(sum);
+    return sum;
+}
+
+/* The weights are W + 8, which adds 8 sum(x) to every row. All sums are modulo 2^32, which W x + b
+ * fits. */
+RNN_ALWAYS_INLINE void matvec4(int16_t *y, const void *x, const RNN_FLASH rnn_linear4 *w, int s16,
+                               int add)
+{
+    const RNN_FLASH uint8_t *pair = w->weight;
+    const int32_t even = w->cols / 2 * 2;
+    uint32_t excess = 0;
+    for (int32_t j = 0; j < w->cols; j++)
+        excess += 8 * element(x, j, s16);
+    for (int32_t i = 0; i < w->rows; i += 4) {
+        uint32_t a = 0, b = 0, c = 0, d = 0;
+        for (int32_t j = 0; j < even; j += 2, pair += 4) {
+            const uint32_t first = element(x, j, s16), second = element(x, j + 1, s16);
+            a = plus_pair(a, pair[0], first, second);
+            b = plus_pair(b, pair[1], first, second);
+            c = plus_pair(c, pair[2], first, second);
+            d = plus_pair(d, pair[3], first, second);
+        }
+        if (even < w->cols) {
+            const uint32_t last = element(x, even, s16);
+            a += (pair[0] & 15u) * last;
+            b += (pair[1] & 15u) * last;
+            c += (pair[2] & 15u) * last;
+            d += (pair[3] & 15u) * last;
+            pair += 4;
+        }
+        const uint32_t sum[4] = {a, b, c, d};
+        for (int32_t k = i; k < w->rows && k < i + 4; k++) {
+            const uint32_t acc = sum[k - i] - excess + (uint32_t)w->bias[k];
+            const int16_t result = requantize4(acc, w->headroom, w->multiplier[k]);
+            y[k] = add ? saturate16((int32_t)y[k] + result) : result;
+        }
+    }
+}
+
+static void matvec4_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w, int add)
+{
+    matvec4(y, x, w, 0, add);
+}
+
+static void matvec4_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w, int add)
+{
+    matvec4(y, x, w, 1, add);
+}
+
+void rnn_matvec4_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w)
+{
+    matvec4_s8(y, x, w, 0);
+}
+
+void rnn_matvec4_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w)
+{
+    matvec4_s16(y, x, w, 0);
+}
+
+void rnn_matvec4_add_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w)
+{
+    matvec4_s8(y, x, w, 1);
+}
+
+void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w)
+{
+    matvec4_s16(y, x, w, 1);
 }
 
 /* ---- Embedding ------------------------------------------------------------------------------ */

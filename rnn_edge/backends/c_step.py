@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..ir.headroom import headroom
 from ..ir.plan import INPUT, LOCAL, OUTPUT, Copy, Part, Place, local_arrays
 from ..ir.program import Op, Program, Value
 from ..ir.statements import Gather, Loop, Product, Statement
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names
+from .c_products import kernel_of
 from .c_text import with_notes
 
 
@@ -157,7 +157,7 @@ class _Writer:
             size, table = self._program.values[op.output].size, f"{self._program.name}_{op.output}_table"
             return f"rnn_gather_{kind}({self._at(op.output)}, {table}, token, {size});", note
         place, offset = self._part.places[statement.target.array], statement.target.offset
-        kernel = "matvec64" if headroom(self._program, op) is None else "matvec_add" if statement.adds else "matvec"
+        kernel = f"matvec{kernel_of(self._program, op)}{'_add' if statement.adds else ''}"
         kind = "s8" if self._program.values[op.inputs[0]].dtype == "int8" else "s16"
         target, x = self._names.pointer(place, offset), self._operand(op)
         linear = f"&{self._program.name}_{statement.name}_linear"

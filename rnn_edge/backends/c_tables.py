@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ir.headroom import headroom, saturates
@@ -11,6 +11,7 @@ from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
 from ..ir.statements import Gather, Product
+from .c_products import Kernel, kernel_of, packed
 from .c_text import Table, table
 from .layouts import Column, Layout, Linear, all_layouts
 
@@ -42,11 +43,12 @@ def all_tables(program: Program, plan: Plan) -> tuple[Tables, list[Tables]]:
     """What every core has, then what each kind of core has besides."""
     products = [s for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Product)]
     gathers = [s.op for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Gather)]
-    wide = [product.op for product in products if headroom(program, product.op) is None]
-    common = [*(_embedding(program, op) for op in gathers), *(one for op in wide for one in _wide_tables(program, op))]
-    shared = Tables("", tuple(common), tuple(_wide_struct(program, op) for op in wide))
-    quick = [product for product in products if headroom(program, product.op) is not None]
-    return shared, [_of_layout(program, quick, name) for name in all_layouts()]
+    kernels = [(product, kernel_of(program, product.op)) for product in products]
+    rare = [_RARE[kernel](program, product) for product, kernel in kernels if kernel is not Kernel.FAST]
+    common = [*(_embedding(program, op) for op in gathers), *(one for tables, _ in rare for one in tables)]
+    shared = Tables("", tuple(common), tuple(struct for _, struct in rare))
+    fast = [product for product, kernel in kernels if kernel is Kernel.FAST]
+    return shared, [_of_layout(program, fast, name) for name in all_layouts()]
 
 
 def crc(shared: Tables, own: Tables) -> int:
@@ -92,17 +94,38 @@ def _embedding(program: Program, op: Op) -> Table:
     return table("int8_t", f"{program.name}_{op.output}_table", program.constants[op.constants[0]])
 
 
-def _wide_tables(program: Program, op: Op) -> Iterator[Table]:
-    weight, bias, _ = (program.constants[name] for name in op.constants)
-    requantization, prefix = op_requantization(program, op), f"{program.name}_{op.output}"
-    yield table("int8_t", f"{prefix}_weight", weight)
-    yield table("int32_t", f"{prefix}_bias", bias)
-    yield table("int16_t", f"{prefix}_multiplier", requantization.r)
-    yield table("uint8_t", f"{prefix}_shift", requantization.t)
+def _wide(program: Program, product: Product) -> tuple[list[Table], Struct]:
+    weight, bias, _ = (program.constants[name] for name in product.op.constants)
+    requantization = op_requantization(program, product.op)
+    columns = {
+        "weight": Column("int8_t", weight),
+        "bias": Column("int32_t", bias),
+        "multiplier": Column("int16_t", requantization.r),
+        "shift": Column("uint8_t", requantization.t),
+    }
+    return _on_every_core(program, product, columns, {})
 
 
-def _wide_struct(program: Program, op: Op) -> Struct:
-    rows, cols = program.constants[op.constants[0]].shape
-    prefix = f"{program.name}_{op.output}"
-    pointers = {key: f"{prefix}_{key}" for key in ("weight", "bias", "multiplier", "shift")}
-    return Struct("rnn_linear64", f"{prefix}_linear", {"rows": rows, "cols": cols, **pointers})
+def _packed(program: Program, product: Product) -> tuple[list[Table], Struct]:
+    linear = _linear(program, product)
+    columns = {
+        "weight": Column("uint8_t", packed(linear.weight)),
+        "bias": Column("int32_t", linear.bias),
+        "multiplier": Column("uint32_t", linear.r << 17 | (linear.t - 15)),
+    }
+    return _on_every_core(program, product, columns, {"headroom": linear.headroom})
+
+
+_RARE = {Kernel.WIDE: _wide, Kernel.PACKED: _packed}
+"""Kernels whose tables are the same on every core."""
+
+
+def _on_every_core(
+    program: Program, product: Product, columns: Mapping[str, Column], numbers: Mapping[str, int]
+) -> tuple[list[Table], Struct]:
+    prefix = f"{program.name}_{product.name}"
+    cols = program.constants[product.op.constants[0]].shape[1]
+    sizes = {"rows": product.end - product.begin, "cols": cols, **numbers}
+    tables = [table(column.ctype, f"{prefix}_{key}", column.content) for key, column in columns.items()]
+    pointers = {key: f"{prefix}_{key}" for key in columns}
+    return tables, Struct(f"rnn_linear{kernel_of(program, product.op)}", f"{prefix}_linear", {**sizes, **pointers})

@@ -83,6 +83,28 @@ static void matvec64(int wide, int rows, int cols)
     GIVE(y, rows);
 }
 
+/* Weights are read as bytes of `bytes`, packed; the results are written over y, or added to it. */
+static void matvec4(const char *kernel, int rows, int cols, int bytes)
+{
+    const int wide = strstr(kernel, "_s16") != NULL, add = strstr(kernel, "_add") != NULL;
+    rnn_linear4 w;
+    w.rows = rows;
+    w.cols = cols;
+    w.headroom = *READ(int32_t, 1);
+    w.weight = READ(uint8_t, bytes);
+    w.bias = READ(int32_t, rows);
+    w.multiplier = READ(uint32_t, rows);
+    int16_t *y = READ(int16_t, rows);
+    if (wide) {
+        (add ? rnn_matvec4_add_s16 : rnn_matvec4_s16)(y, READ(int16_t, cols), &w);
+    } else {
+        RNN_WIDENED(x, cols);
+        const rnn_operand *x8 = rnn_widen(x, READ(int8_t, cols), cols);
+        (add ? rnn_matvec4_add_s8 : rnn_matvec4_s8)(y, x8, &w);
+    }
+    GIVE(y, rows);
+}
+
 static void scores(int soft, int wide, int n, int multiplier)
 {
     const int16_t *x16 = wide ? READ(int16_t, n) : NULL;
@@ -139,6 +161,8 @@ static void call(const char *kernel, int n, int p, int q)
 {
     if (strcmp(kernel, "matvec64_s8") == 0 || strcmp(kernel, "matvec64_s16") == 0)
         matvec64(kernel[10] == '1', n, p);
+    else if (strncmp(kernel, "matvec4_", 8) == 0)
+        matvec4(kernel, n, p, q);
     else if (strncmp(kernel, "softmax_s", 9) == 0 || strncmp(kernel, "argmax_s", 8) == 0)
         scores(kernel[0] == 's', strstr(kernel, "_s16") != NULL, n, p);
     else if (strncmp(kernel, "quantize_", 9) == 0)

@@ -27,6 +27,15 @@ def test_networks(network: Network, scheme: str, output: str, tmp_path: Path) ->
         assert_exact(usable(build), made, tmp_path, script(made))
 
 
+@pytest.mark.parametrize("build", FAST, ids=lambda build: build.name)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
+def test_networks_with_weights_of_4_bits(network: Network, build: CHost, tmp_path: Path) -> None:
+    made = program(network, gain=3.0, weight_bits=4)
+    text = (export(made, tmp_path).c_folder / f"{made.name}.c").read_text()
+    assert "rnn_matvec4_" in text
+    assert_exact(usable(build), made, tmp_path, script(made))
+
+
 @pytest.mark.parametrize("network", one_of_each_cell(), ids=lambda network: network.id)
 def test_networks_that_saturate(network: Network, tmp_path: Path) -> None:
     made = program(network, seed=3, gain=6.0)

@@ -6,6 +6,7 @@ import platform
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from math import floor
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rnn_edge.backends.c_products import packed
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.tables import EXP2, SIGMOID
 from rnn_edge.runtimes.c_host import CHost
@@ -145,6 +147,51 @@ def test_matvec64(kernels: Kernels, bits: int) -> None:
         assert max(map(abs, accumulators)) < 2**31
         assert found == [requantize(*row) for row in zip(accumulators, r.tolist(), t.tolist(), strict=True)]
         assert found == arithmetic.requantize(weight @ x + bias, r, t).tolist()
+
+
+# products of weights of 4 bits
+
+
+def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Generator) -> Request:
+    """Rows of all 7, of all -7 and of any weights, packed by hand; results from small to saturated."""
+    rows, cols = shape
+    limit, headroom = 1 << (bits - 1), int(rng.integers(0, 9 if bits == 8 else 4))
+    weight = rng.integers(-7, 8, shape)
+    weight[::3], weight[1::3] = 7, -7
+    x = rng.integers(-limit, limit, cols) if cols % 3 else np.full(cols, -limit)
+    room = (1 << (31 - headroom)) - 1 - np.abs(weight).sum(axis=1) * limit
+    bias = rng.integers(-room, room + 1) >> rng.integers(0, 31, rows)
+    bias[::5], bias[1::5] = room[::5], -room[1::5]
+    r, t = rng.integers(1 << 14, 1 << 15, rows), rng.integers(17, 33, rows)
+    r[:2], t[:2] = (1 << 15) - 1, (17, 32)[: len(t)]
+    y = rng.integers(-32768, 32768, rows)
+    halves = [
+        [weight[row, col] + 8 if row < rows and col < cols else 8 for col in (pair, pair + 1)]
+        for first in range(0, rows, 4)
+        for pair in range(0, cols, 2)
+        for row in range(first, first + 4)
+    ]
+    content = np.array([low + 16 * high for low, high in halves])
+    columns = (
+        ([headroom], "i4"), (content, "u1"), (bias, "i4"), (r << 17 | (t - 15), "u4"), (y, "i2"), (x, f"i{bits // 8}"),
+    )  # fmt: skip
+    inputs = tuple(np.asarray(array).astype(dtype) for array, dtype in columns)
+    name = f"matvec4{'_add' if add else ''}_s{bits}"
+    return Request(name, rows, cols, len(content), (*inputs, weight), "i2", rows)
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_matvec4(kernels: Kernels, bits: int, add: bool) -> None:
+    rng = np.random.default_rng(bits)
+    shapes = [(rows, cols) for rows in (*range(1, 10), 16, 31) for cols in (*range(1, 10), 16, 31, 40)]
+    cases = [matvec4_case(bits, shape, add, rng) for shape in shapes]
+    requests = [replace(request, inputs=request.inputs[:-1]) for request in cases]
+    for request, found in zip(cases, kernels.results(requests), strict=True):
+        headroom, content, bias, word, y, x, weight = (array.astype(np.int64) for array in request.inputs)
+        assert np.array_equal(packed(weight), content)
+        results = arithmetic.requantize((weight @ x + bias) << headroom, word >> 17, (word & 255) + 15)
+        assert found == (arithmetic.saturate(y + results, 16) if add else results).tolist()
 
 
 def test_requantization_at_the_ends_of_its_contract(kernels: Kernels) -> None:

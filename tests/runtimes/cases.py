@@ -57,6 +57,10 @@ def exact_cases() -> tuple[Case, ...]:
                 for gain in (1.0, 4.0):
                     program = networks.program(network, scheme, output, gain=gain)
                     made.append((f"{network.id}-{scheme}-{output}-{gain:g}", program))
+    for network in networks.STACKS:
+        for scheme in SCHEMES:
+            program = networks.program(network, scheme, gain=4.0, weight_bits=4)
+            made.append((f"{network.id}-{scheme}-4-bit-weights", program))
     for zero_point in (-128, 127):
         program = networks.program(networks.GRU)
         x = replace(program.values["x"], zero_point=zero_point)

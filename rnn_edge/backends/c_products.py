@@ -1,0 +1,45 @@
+"""Which kernel computes a product: by what its weights prove, and whether they fit 4 bits."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+from ..ir.arithmetic import IntArray
+from ..ir.headroom import headroom
+from ..ir.program import Op, Program
+
+PACKED_ROWS = 4
+"""Rows side by side in a table of weights of 4 bits."""
+
+_ORIGIN = 8  # what stands for zero in half a byte
+_LARGEST = 7
+
+
+class Kernel(StrEnum):
+    """The kernels of rnn_step.h and rnn_kernels.h, by what stands behind `matvec` in their names."""
+
+    FAST = ""
+    WIDE = "64"  # a requantization in 64 bits
+    PACKED = "4"  # weights of 4 bits, two a byte
+
+
+def kernel_of(program: Program, op: Op) -> Kernel:
+    """The kernel of a matvec. Weights are packed where all of the program fit 4 bits, never those of one product."""
+    if headroom(program, op) is None:
+        return Kernel.WIDE
+    return Kernel.PACKED if _is_packed(program) and program.constants[op.constants[0]].any() else Kernel.FAST
+
+
+def _is_packed(program: Program) -> bool:
+    weights = [program.constants[op.constants[0]] for op in program.ops if op.kind == "matvec"]
+    return all(int(np.abs(weight).max()) <= _LARGEST for weight in weights)
+
+
+def packed(weight: IntArray) -> IntArray:
+    """`weight` [rows, columns] in -7 to 7 as rnn_matvec4_s8 reads it [bytes]."""
+    rows, columns = weight.shape
+    filled = np.pad(weight, ((0, -rows % PACKED_ROWS), (0, columns % 2))) + _ORIGIN
+    pairs = filled[:, 0::2] | filled[:, 1::2] << 4
+    return pairs.reshape(-1, PACKED_ROWS, pairs.shape[1]).transpose(0, 2, 1).ravel()
