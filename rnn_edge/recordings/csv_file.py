@@ -97,10 +97,11 @@ def _layout(block: Block, path: Path) -> _Layout:
     names = tuple(cells) if header else ("",) * len(cells)
     layout = _Layout(separator, names, header, ())
     rows = block[1:] if header else block
-    return layout._replace(times=tuple(i for i in range(len(names)) if rows and _is_time(rows, layout, i)))
+    _check_cells(rows, layout, path)
+    return layout._replace(times=tuple(i for i in range(len(names)) if rows and _is_time(rows, layout, i, path)))
 
 
-def _is_time(rows: Block, layout: _Layout, column: int) -> bool:
+def _is_time(rows: Block, layout: _Layout, column: int, path: Path) -> bool:
     name = layout.names[column]
     if not name and (column or len(rows) < _EVEN_ROWS or len(layout.names) == 1):
         return False
@@ -108,12 +109,25 @@ def _is_time(rows: Block, layout: _Layout, column: int) -> bool:
         return False
     values = _time_values(rows, layout.separator, column)
     if values is None:
+        if name:
+            _check_time(rows, layout, column, path)
         return bool(name)  # a date as text
     steps = np.diff(values)
     if name:
         return bool((steps >= 0).all())
     middle = np.median(steps)
     return bool((steps > 0).all() and np.abs(steps - middle).max() <= 0.1 * middle)
+
+
+def _check_time(rows: Block, layout: _Layout, column: int, path: Path) -> None:
+    """UserError where a time is a number in the first row and none in another."""
+    cells = [(number, _cells(text, layout.separator)[column]) for number, text in rows]
+    odd = next(((number, cell) for number, cell in cells if not _is_number(cell)), None)
+    if odd is not None and _is_number(cells[0][1]):
+        raise UserError(
+            f"{path}, row {odd[0]}: {layout.names[column]} holds {odd[1][:40]!r}, a number is needed as in the first "
+            "row: correct or remove the row."
+        )
 
 
 def _says_time(name: str) -> bool:
@@ -152,13 +166,7 @@ def _chunks(path: Path, layout: _Layout) -> Iterator[Chunk]:
 
 
 def _numbers(rows: Block, layout: _Layout, path: Path) -> Chunk:
-    gaps = len(layout.names) - 1
-    for number, text in rows:
-        count = text.count(layout.separator)
-        if count != gaps:
-            raise UserError(
-                f"{path}, row {number} has {count + 1} cells, the first row has {gaps + 1}: correct or remove the row."
-            )
+    _check_cells(rows, layout, path)
     # Both ends of a text have been seen by `_cells` alone, so quotes and decimal commas are brought to one form here.
     texts = (
         [",".join(_cells(text, layout.separator)) for _, text in rows] if _odd(rows, layout) else [t for _, t in rows]
@@ -170,6 +178,16 @@ def _numbers(rows: Block, layout: _Layout, path: Path) -> Chunk:
     if not (np.abs(values) <= np.finfo(np.float32).max).all():
         raise UserError(_first_odd_cell(rows, layout, path))
     return values.astype(np.float32)
+
+
+def _check_cells(rows: Block, layout: _Layout, path: Path) -> None:
+    gaps = len(layout.names) - 1
+    for number, text in rows:
+        count = text.count(layout.separator)
+        if count != gaps:
+            raise UserError(
+                f"{path}, row {number} has {count + 1} cells, the first row has {gaps + 1}: correct or remove the row."
+            )
 
 
 def _odd(rows: Block, layout: _Layout) -> bool:

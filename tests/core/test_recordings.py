@@ -142,6 +142,8 @@ def test_csv_row_numbers_reach_across_blocks(tmp_path: Path) -> None:
         ("1,x\n1,2\n", "row 1: column 2 holds 'x'"),
         ("ax,ay\n1,2\n1,2,3\n", "row 3 has 3 cells, the first row has 2"),
         ("ax,ay\n1,2\n1", "row 3 has 1 cells, the first row has 2"),
+        ("t_ms,ax\n10,2\n20,3\n1\n", "row 4 has 1 cells, the first row has 2"),
+        ("t_ms,ax\n10,2\nx,3\n", "row 3: t_ms holds 'x', a number is needed as in the first row"),
         ("1,2\n" + "1" * 70000 + ",2\n", "row 2 is longer than"),
         (b"\xff\xfe1,2", "is not UTF-8 text"),
     ],
