@@ -12,8 +12,10 @@ import click
 
 from . import __version__
 from .bench.command import bench
+from .chat.command import chat
 from .errors import RnnEdgeError
 from .init.command import data, init
+from .listen.command import listen
 from .options import BOARD, OUT, PORT, PROFILE, WEIGHTS_IN_RAM
 from .stress.command import stress
 
@@ -59,29 +61,42 @@ def models() -> None:
 @click.argument("model")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the first training [default: the model's own].")
 @click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="How many seeds to train.")
+@click.option("--qat", is_flag=True, help="Then train on as the quantized program that it becomes.")
+@click.option("--gradients", is_flag=True, help="Also plot how far back the gradient of the trained network reaches.")
 @OUT
-def train(model: str, seed: int | None, seeds: int, out: Path) -> None:
-    """Train MODEL; writes float.keras and metrics.json. The first seed's weights are kept."""
+def train(model: str, seed: int | None, seeds: int, qat: bool, gradients: bool, out: Path) -> None:
+    """Train MODEL; writes float.keras and metrics.json. The first seed's weights are kept.
+
+    A training that was interrupted goes on when it is started again. What the keys of [train] in model.toml do is in
+    docs/training.md.
+    """
     from . import progress, report, training
     from .source import artifacts_of
 
     files = artifacts_of(model, out)
-    with progress.training() as show:
-        metrics = training.run(model, files, seed, seeds, show)
-    report.show_training(metrics, files, _following("export", model, out))
+    with progress.training() as watch:
+        result = training.run(model, files, seed, seeds, watch, gradients, qat)
+    if result.reach is not None:
+        report.show_reach(result.reach, files.gradients)
+    report.show_training(result.metrics, files, _following("export", model, out))
 
 
 @main.command()
 @click.argument("model")
 @click.option("--scheme", type=click.Choice(["int8", "int16x8"]), default="int8", show_default=True,
               help="int8: int8 inputs and operands; int16x8: int16 ones. Weights are int8 in both.")  # fmt: skip
+@click.option("--weights", type=click.Choice(["8", "4"]), help="Bits of a weight [default: as in model.toml, or 8].")
 @click.option("--format", "formats", multiple=True, type=click.Choice(["tflite", "onnx", "c"]),
               help="Write this format only (repeatable) [default: all].")  # fmt: skip
 @click.option("--calibration", type=click.Path(dir_okay=False, path_type=Path),
               help="For a .keras file: an .npz with x [sequences, steps, channels] (and lengths).")  # fmt: skip
 @OUT
-def export(model: str, scheme: str, formats: tuple[str, ...], calibration: Path | None, out: Path) -> None:
+def export(
+    model: str, scheme: str, weights: str | None, formats: tuple[str, ...], calibration: Path | None, out: Path
+) -> None:
     """Calibrate and quantize MODEL, check it, and write TFLite, ONNX and C."""
+    from dataclasses import replace
+
     from . import report
     from .export import FORMATS
     from .export import export as run
@@ -91,6 +106,8 @@ def export(model: str, scheme: str, formats: tuple[str, ...], calibration: Path 
     files = artifacts_of(model, out)
     with report.console.status("read the model and its data") as status:
         source = open_source(model, files, calibration)
+        if weights is not None:
+            source = replace(source, weight_bits=int(weights))
         exported = run(source, files, scheme, formats or tuple(FORMATS), status.update)
     report.show_export(exported, files.folder, time.perf_counter() - started, _following("verify", model, out))
 
@@ -258,5 +275,5 @@ def monitor(board: str | None, port: str | None, source: TextIO, out: Path) -> N
             report_boards.show_seen(program, seen)
 
 
-for command in (bench, data, init, stress):
+for command in (bench, chat, data, init, stress, listen):
     main.add_command(command)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
+from .features import from_dict
 from .files import replacing_folder, write_atomically
 from .ir.program import Program, save
 from .ir.quantize_input import from_float
@@ -38,9 +39,13 @@ def _write_onnx(program: Program, files: Artifacts) -> None:
 
 
 def _write_c(program: Program, files: Artifacts) -> None:
-    from .backends import c
+    from .backends import c, c_features
 
-    for name, text in c.write(program).items():
+    texts = c.write(program)
+    for configuration in (program.features, program.decision):
+        if configuration is not None:
+            texts |= c_features.write(from_dict(configuration), program.name)
+    for name, text in texts.items():
         write_atomically(files.c_folder / name, text.encode())
 
 
@@ -81,9 +86,14 @@ def export(
     data = source.calibration
     ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile)
     note("quantize and check")
-    program = quantize(source.model, ranges, scheme, source.output, source.classes, source.raw_unit)
+    program = quantize(source.model, ranges, scheme, source.output, source.classes, source.raw_unit, source.weight_bits)
+    program = replace(
+        program,
+        features=None if source.features is None else source.features.to_dict(),
+        decision=None if source.decision is None else source.decision.to_dict(),
+    )
     note("compare with float")
-    quality = measure(source.model, program, source.test.x, source.test.lengths, source.test.labels)
+    quality = measure(source.model, program, source.test.x, source.test.lengths, source.test.y)
     with replacing_folder(files.folder) as folder:
         new = Artifacts(folder, files.name)
         shutil.copyfile(source.float_keras, new.float_keras)

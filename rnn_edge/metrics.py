@@ -20,14 +20,23 @@ from .source import Source
 
 @dataclass(frozen=True)
 class Metrics:
-    """Accuracies are shares of the test split; the weights, and the figures of the schemes, are the first seed's."""
+    """Accuracies are `scores.score` on the test split; weights, and the figures of the schemes, are the first seed's.
+
+    For values to forecast an accuracy is R2, and `deviation` that of the targets of the test split, in their unit.
+    """
 
     seeds: tuple[int, ...]
     float_accuracy: tuple[float, ...]  # one a seed
-    baseline: float  # logistic regression on summary statistics
+    baseline: float  # what needs no network
     parameters: int
     schemes: Mapping[str, Quality]
+    baseline_name: str = "logistic regression"
+    deviation: float | None = None
     tool: str = __version__
+
+    def rmse(self, r2: float) -> float | None:
+        """Root of the mean squared error that an R2 stands for; None where classes are told apart."""
+        return None if self.deviation is None else self.deviation * (1 - r2) ** 0.5
 
     @property
     def mean_accuracy(self) -> float:
@@ -41,10 +50,10 @@ def measure_schemes(source: Source) -> dict[str, Quality]:
     return {
         scheme: measure(
             source.model,
-            quantize(source.model, ranges, scheme, source.output, source.classes),
+            quantize(source.model, ranges, scheme, source.output, source.classes, weight_bits=source.weight_bits),
             test.x,
             test.lengths,
-            test.labels,
+            test.y,
         )
         for scheme in SCHEMES
     }

@@ -27,10 +27,6 @@ def decide(program: Program, real: FloatArray) -> NDArray[np.int64]:
     return (real[..., 0] > threshold).astype(np.int64)
 
 
-def accuracy(decided: NDArray[np.int64], labels: NDArray[np.int64] | None) -> float | None:
-    return None if labels is None else float(np.mean(decided == labels))
-
-
 def snr_db(signal: FloatArray, noise: FloatArray) -> float:
     """Signal to noise ratio of outputs `[..., n]` in decibels, without the mean over classes that softmax ignores."""
     if signal.shape[-1] > 1:

@@ -35,6 +35,15 @@ class Artifacts:
         """What training measured; where it is, the float.keras beside it was trained here."""
         return self.folder / "metrics.json"
 
+    def checkpoint(self, seed: int) -> Path:
+        """Where an interrupted training stands; not in the folder, which an export replaces as a whole."""
+        return self.folder.parent / ".checkpoints" / f"{self.name}_seed{seed}.npz"
+
+    @property
+    def gradients(self) -> Path:
+        """The plot of the gradients; not in the folder, which an export replaces as a whole."""
+        return self.folder.with_name(f"{self.name}_gradients.png")
+
     @property
     def ranges(self) -> Path:
         return self.folder / "ranges.json"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +15,17 @@ from .ir.arithmetic import IntArray
 from .ir.interpret import Interpreter
 from .ir.program import Program
 from .ir.quantize_input import from_float
-from .outputs import accuracy, decide, dequantize, snr_db
+from .outputs import decide, dequantize, snr_db
+from .scores import score
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Shares are 0 to 1; accuracies are None where there are no labels."""
+    """Shares are 0 to 1; accuracies are `scores.score`, so R2 of values, and None where there are no targets."""
 
     float_accuracy: float | None
     accuracy: float | None
-    agreement: float  # share of sequences (or steps) in which both decide for the same class
+    agreement: float | None  # share of sequences (or steps) in which both decide for the same class; None for values
     snr_db: float  # signal to noise of the outputs, before softmax
     clipped_inputs: float  # share of input values outside the input format
     saturated_gates: float  # share of gate pre-activations at the limits of int16
@@ -33,25 +36,24 @@ def measure(
     program: Program,
     x: NDArray[np.generic],
     lengths: NDArray[np.int64],
-    labels: NDArray[np.int64] | None = None,
+    y: NDArray[Any] | None = None,
 ) -> Quality:
-    """Compare on sequences `[batch, steps, inputs]` with optional labels `[batch]`."""
+    """Compare on sequences `[batch, steps, inputs]` with optional targets as in `datasets.Split`."""
     quantized = from_float(program, x)
     gates = _GateCount(program)
-    y, _ = Interpreter(program).run(quantized, lengths, observe=gates.observe)
-    real = dequantize(program, y)
+    outputs, _ = Interpreter(program).run(quantized, lengths, observe=gates.observe)
+    real = dequantize(program, outputs)
     exact = run_float(model, x, lengths)
     steps = np.arange(x.shape[1]) < lengths[:, None]
-    last = np.arange(len(x)), lengths - 1
+    classes = partial(decide, program)
+    right, right_exact = (None if y is None else score(each, y, lengths, classes) for each in (real, exact))
     if program.every_step:
-        final, final_exact = real[last], exact[last]
         real, exact = real[steps], exact[steps]
-    else:
-        final, final_exact = real, exact
+    values = y is not None and y.dtype.kind == "f"
     return Quality(
-        float_accuracy=accuracy(decide(program, final_exact), labels),
-        accuracy=accuracy(decide(program, final), labels),
-        agreement=float(np.mean(decide(program, real) == decide(program, exact))),
+        float_accuracy=right_exact,
+        accuracy=right,
+        agreement=None if values else float(np.mean(classes(real) == classes(exact))),
         snr_db=snr_db(exact, real - exact),
         clipped_inputs=_clipped(program, model, x, steps),
         saturated_gates=gates.share,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .export import Exported
     from .metrics import Metrics
     from .quality import Quality
+    from .train.gradients import Reach
 
 console = Console(highlight=False)
 
@@ -47,7 +48,7 @@ def _count(number: float | None) -> str:
 
 def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
     """Name, task, layers and metrics of each model."""
-    table = plain_table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2)
+    table = plain_table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2, gap=1)
     tasks = []
     for name, task, layers, metrics in rows:
         tasks.append((name, task))
@@ -55,29 +56,36 @@ def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
             table.add_row(name, layers, *["-"] * 6)
             continue
         kept = [metrics.float_accuracy[0], *(metrics.schemes[scheme].accuracy for scheme in SCHEMES)]
-        shares = [percent(share, 1) for share in (*kept, metrics.mean_accuracy, metrics.baseline)]
+        shares = [
+            "-" if one is None else f"{100 * one:.1f}" for one in (*kept, metrics.mean_accuracy, metrics.baseline)
+        ]
         table.add_row(name, layers, str(metrics.parameters), *shares)
     console.print(table)
     console.print()
     for name, task in tasks:
         console.print(f"{name}: {task}")
     console.print(
-        "\nfloat, int8, int16x8: test accuracy of the weights that come with it;"
-        "\nseeds: mean float accuracy of three seeds;"
-        "\nbaseline: logistic regression on summary statistics of the whole sequence."
+        "\nfloat, int8, int16x8: test accuracy in % of the weights that come with it;"
+        "\nseeds: mean float accuracy over seeds; baseline: what needs no network, such as"
+        "\nlogistic regression; for values to forecast it is R2 in the place of accuracy."
     )
 
 
 def show_training(metrics: Metrics, files: Artifacts, following: str) -> None:
     """What a training measured, and the command that follows."""
-    table = plain_table("test split", "accuracy")
-    for seed, accuracy in zip(metrics.seeds, metrics.float_accuracy, strict=True):
-        table.add_row(f"float, seed {seed}", percent(accuracy))
+    rows = [(f"float, seed {seed}", right) for seed, right in zip(metrics.seeds, metrics.float_accuracy, strict=True)]
     if len(metrics.seeds) > 1:
-        table.add_row(f"float, mean of {len(metrics.seeds)} seeds", percent(metrics.mean_accuracy))
-    table.add_row("logistic regression on summary statistics", percent(metrics.baseline))
-    for scheme, quality in metrics.schemes.items():
-        table.add_row(f"{scheme}, seed {metrics.seeds[0]}", percent(quality.accuracy))
+        rows.append((f"float, mean of {len(metrics.seeds)} seeds", metrics.mean_accuracy))
+    rows.append((metrics.baseline_name, metrics.baseline))
+    rows += [
+        (f"{scheme}, seed {metrics.seeds[0]}", quality.accuracy)
+        for scheme, quality in metrics.schemes.items()
+        if quality.accuracy is not None
+    ]
+    values = metrics.deviation is not None
+    table = plain_table("test split", *(("RMSE", "R2") if values else ("accuracy",)))
+    for name, right in rows:
+        table.add_row(name, *((f"{metrics.rmse(right):.4g}", f"{right:.4f}") if values else (percent(right),)))
     console.print(table)
     console.print(
         f"\n{metrics.parameters} parameters; written to {files.float_keras}. Next: {following}",
@@ -85,13 +93,27 @@ def show_training(metrics: Metrics, files: Artifacts, following: str) -> None:
     )
 
 
+def show_reach(reach: Reach, path: Path) -> None:
+    """How far back the gradient reaches: some of its norms, and what they say."""
+    table = plain_table("steps back", *reach.layers, left=0)
+    for lag, shares in reach.some():
+        table.add_row(str(lag), *(f"{100 * share:.3g} %" for share in shares))
+    console.print("gradient of the loss at the last step by an earlier state, as a share of\nthat 1 step back\n")
+    console.print(table)
+    console.print()
+    for sentence in reach.sentences():
+        console.print(sentence, markup=False)
+    console.print(f"Plotted in {path}; docs/training.md says how to read it.\n", soft_wrap=True, markup=False)
+
+
 def show_quality(quality: Quality) -> None:
     """How close the program is to the float network."""
     table = plain_table("quality on the test split", "")
     if quality.accuracy is not None and quality.float_accuracy is not None:
-        table.add_row("accuracy, float", percent(quality.float_accuracy))
+        name = "R2" if quality.agreement is None else "accuracy"
+        table.add_row(f"{name}, float", percent(quality.float_accuracy))
         change = 100 * (quality.accuracy - quality.float_accuracy)
-        table.add_row("accuracy, quantized", f"{percent(quality.accuracy)} ({change:+.2f})")
+        table.add_row(f"{name}, quantized", f"{percent(quality.accuracy)} ({change:+.2f})")
     table.add_row("same class as float", percent(quality.agreement))
     table.add_row("signal to noise of the outputs", f"{quality.snr_db:.1f} dB")
     table.add_row("clipped input values", percent(quality.clipped_inputs))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import datasets, spec
 from .datasets.npz_file import load_calibration
 from .errors import UserError
+from .features import Decision, LogMel
 from .float_model import FloatModel
 from .keras_import import import_keras
 from .names import check_classes, identifier
@@ -22,11 +23,16 @@ from .recordings.windows import Cutting
 
 @dataclass(frozen=True)
 class Samples:
-    """Sequences `[batch, steps, inputs]` of `lengths` real steps, with labels `[batch]` where there are any."""
+    """Sequences `[batch, steps, inputs]` of `lengths` real steps; `y` as in `datasets.Split`, where it is known."""
 
     x: NDArray[Any]
     lengths: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
+    y: NDArray[Any] | None = None
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """The class of every sequence, where that is asked."""
+        return None if self.y is None or self.y.ndim > 1 else self.y
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,9 @@ class Source:
     raw_unit: float = 1.0
     input_percentile: float = 100.0
     output: str = "int16"
+    weight_bits: int = 8
+    features: LogMel | None = None
+    decision: Decision | None = None
 
 
 def artifacts_of(target: str, out: Path) -> Artifacts:
@@ -63,28 +72,44 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         raise UserError(f"{target} has no trained weights yet; run `rnn-edge train {target}` first.")
     data = dataset_of(described, folder)
     check_classes(data.classes)
+    features = features_of(described)
     return Source(
         model=import_keras(path, artifacts.name),
         float_keras=path,
         calibration=_samples(data.calibration),
         test=_samples(data.test),
         classes=data.classes,
-        raw_unit=described.data.raw_unit,
+        raw_unit=described.data.raw_unit if features is None else LogMel.unit,
         input_percentile=described.export.input_percentile,
         output=described.export.output,
+        weight_bits=described.export.weights,
+        features=features,
+        decision=_decision(described, data.classes),
     )
+
+
+def features_of(described: spec.ModelSpec) -> LogMel | None:
+    """What makes the input of the model of samples, where that is said."""
+    return None if described.features is None else described.features.configuration
+
+
+def _decision(described: spec.ModelSpec, classes: tuple[str, ...]) -> Decision | None:
+    features = features_of(described)
+    if described.decision is None or features is None:
+        return None
+    return described.decision.configuration(classes, features.rate_hz / features.hop)
 
 
 def dataset_of(described: spec.ModelSpec, folder: Path) -> datasets.Dataset:
     """The data set of a model; a path is relative to the folder of its `model.toml`."""
-    data = described.data
+    data, features = described.data, features_of(described)
     path = folder / data.set
     if data.set not in datasets.all_sets() and path.is_dir():
-        return read_recordings(path, Cutting(data.window_s, data.hop_s, data.rate_hz))
+        return read_recordings(path, Cutting(data.window_s, data.hop_s, data.rate_hz), features)
     for key in ("window_s", "hop_s", "rate_hz"):
         if getattr(data, key) is not None:
             raise UserError(f"{folder / spec.FILE_NAME}: {key} is for a folder of recordings: remove it.")
-    return datasets.load(str(path) if path.suffix in (".npz", ".ts") else data.set)
+    return datasets.load(str(path) if path.suffix in (".npz", ".ts") else data.set, features)
 
 
 def _from_keras(path: Path, name: str, calibration: Path | None) -> Source:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from .cells import all_cells
 from .errors import ModelError, UserError
+from .features import Decision, LogMel
 from .sections import Section, read, sentence, shown
 
 FILE_NAME = "model.toml"
@@ -102,23 +103,86 @@ class NetworkSpec(Section):
 
 
 class TrainSpec(Section):
-    """Adam over whole sequences, stopped when the loss on the share `validation` has not improved for `patience`."""
+    """Adam, stopped when the loss on the share `validation` has not improved for `patience` epochs.
+
+    `decay`: "cosine" lowers the learning rate to zero over `epochs` (I. Loshchilov and F. Hutter, arXiv:1608.03983),
+    does not stop before and keeps the last weights.
+    `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
+    `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
+    (steps) and `scale` (share of the amplitude) change the sequences of the training part anew in every epoch.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch: Count = 32
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
+    decay: Literal["none", "cosine"] = "none"
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    tbptt: Annotated[int, Field(ge=0, le=65536)] = 0
+    class_weights: Literal["none", "balanced"] = "none"
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.0
+    shift: Annotated[int, Field(ge=0, le=65536)] = 0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     patience: Annotated[int, Field(ge=1)] = 20
-    loss: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+    loss: Literal["sparse_categorical_crossentropy", "mse", "mae"] = "sparse_categorical_crossentropy"
+
+    @property
+    def augmentation(self) -> bool:
+        """Are sequences changed in every epoch?"""
+        return bool(self.noise or self.shift or self.scale)
 
 
 class ExportSpec(Section):
-    """`input_percentile`: the share of input values that must fit without saturation; `output`: type of the result."""
+    """`input_percentile`: the share of input values that must fit without saturation; `output`: type of the result;
+    `weights`: bits of each."""
 
     input_percentile: Annotated[float, Field(gt=50, le=100)] = 100.0
     output: Literal["int16", "int8"] = "int16"
+    weights: Literal[8, 4] = 8
+
+
+class FeaturesSpec(Section):
+    """What makes the input of the network of samples: see `features.LogMel`."""
+
+    kind: Literal["log_mel"]
+    rate_hz: int = LogMel.rate_hz
+    window: int = LogMel.window
+    hop: int = LogMel.hop
+    fft: int = LogMel.fft
+    mels: int = LogMel.mels
+    low_hz: int = LogMel.low_hz
+    high_hz: int = LogMel.high_hz
+    floor: int = LogMel.floor
+
+    @property
+    def configuration(self) -> LogMel:
+        """As the chip computes it; UserError where the numbers do not fit together."""
+        return LogMel(**self.model_dump(exclude={"kind"}))
+
+
+class DecisionSpec(Section):
+    """What makes detections of scores: see `features.Decision`.
+
+    `threshold`: a probability. `rest_s`: seconds after a detection without another. `ignored`: names of classes.
+    """
+
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+    smoothing: Annotated[int, Field(ge=0, le=7)] = Decision.smoothing
+    rest_s: Annotated[float, Field(ge=0)] = 0.0
+    ignored: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    def configuration(self, classes: tuple[str, ...], steps_per_s: float) -> Decision:
+        """As the chip computes it; UserError where a class is not known or the rest is too long."""
+        unknown = [name for name in self.ignored if name not in classes]
+        if unknown:
+            raise UserError(
+                f"`decision.ignored` has {unknown[0]!r}, and the classes are {', '.join(classes)}: correct it."
+            )
+        ignored = tuple(classes.index(name) for name in self.ignored)
+        return Decision(
+            len(classes), round(self.threshold * 32767), self.smoothing, round(self.rest_s * steps_per_s), ignored
+        )
 
 
 class ModelSpec(Section):
@@ -126,13 +190,35 @@ class ModelSpec(Section):
 
     task: Annotated[str, Field(min_length=1)]
     data: DataSpec
+    features: FeaturesSpec | None = None
     network: NetworkSpec
     train: TrainSpec
     export: ExportSpec = ExportSpec()
+    decision: DecisionSpec | None = None
+
+    @model_validator(mode="after")
+    def _check_features(self) -> ModelSpec:
+        if self.features is not None and "raw_unit" in self.data.model_fields_set:
+            raise ValueError("data.raw_unit is given by the features: remove it")
+        if self.features is not None and self.data.rate_hz is not None:
+            raise ValueError("data.rate_hz is given by features.rate_hz: remove it")
+        if self.features is None and self.decision is not None:
+            raise ValueError("decision is given without features")
+        return self
+
+    @model_validator(mode="after")
+    def _check_augmentation(self) -> ModelSpec:
+        if self.train.augmentation and isinstance(self.network.layers[0], EmbeddingSpec):
+            raise ValueError(
+                "train.noise, shift and scale change numbers, and the first layer is an embedding of tokens"
+            )
+        return self
 
 
 _SECTIONS: dict[str, type[Section]] = {
     "data": DataSpec,
+    "features": FeaturesSpec,
+    "decision": DecisionSpec,
     "network": NetworkSpec,
     "train": TrainSpec,
     "export": ExportSpec,

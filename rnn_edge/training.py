@@ -1,25 +1,58 @@
-"""One training from specification to files: every seed, the baseline, and what quantization makes of the result."""
+"""One training from specification to files: every seed, a plain method, and what quantization makes of the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from . import baseline, metrics, spec
+from . import metrics, spec
+from .datasets import Dataset
 from .errors import UserError
 from .metrics import Metrics, count_parameters, measure_schemes
+from .naive import reference
 from .paths import MODELS, Artifacts
 from .source import dataset_of, open_source
-from .train import save, train
+from .train import TrainedModel, accuracy, prepare, save, train
+from .train.batches import real_steps
+from .train.checkpoint import Checkpoint
+from .train.gradients import Reach, measure_reach, plot
 
-Progress = Callable[[int, int, int, Mapping[str, float]], None]
+
+class Watch(Protocol):
+    """Who is told how training goes."""
+
+    def epoch(self, seed: int, epoch: int, epochs: int, logs: Mapping[str, float]) -> None:
+        """After every epoch; `epochs` is the most there will be."""
+
+    def note(self, text: str) -> None:
+        """A sentence about a training that was interrupted before."""
 
 
-def run(target: str, files: Artifacts, seed: int | None, count: int, progress: Progress) -> Metrics:
+@dataclass(frozen=True)
+class Trained:
+    """What a training measured, and how far back its gradient reaches where that was asked."""
+
+    metrics: Metrics
+    reach: Reach | None
+
+
+def run(
+    target: str,
+    files: Artifacts,
+    seed: int | None,
+    count: int,
+    watch: Watch,
+    gradients: bool = False,
+    quantized: bool = False,
+) -> Trained:
     """Train with `count` seeds from `seed` (by default the model's own) on, and keep the first one's weights.
 
-    Writes `float.keras` and `metrics.json` into `files.folder`.
+    `quantized`: each goes on learning as the program that it becomes.
 
-    `progress(seed, epoch, epochs, logs)` is called after every epoch.
+    Writes `float.keras` and `metrics.json` into `files.folder`, and with `gradients` the plot `files.gradients`. Until
+    then each seed has its checkpoint, from which it goes on after a kill.
     """
     if target.endswith(".keras"):
         raise UserError(f"{target} is trained already; `rnn-edge export {target}` takes it as it is.")
@@ -28,18 +61,43 @@ def run(target: str, files: Artifacts, seed: int | None, count: int, progress: P
     data = dataset_of(described, folder)
     first_seed = described.train.seed if seed is None else seed
     seeds = range(first_seed, first_seed + count)
-    accuracies = []
-    for number, seed in enumerate(seeds):
-        trained = train(described, data, seed, lambda *step, seed=seed: progress(seed, *step))
-        accuracies.append(trained.accuracy)
-        if number == 0:
-            first = trained
+    results: list[TrainedModel] = []
+    for seed in seeds:
+        checkpoint = Checkpoint(files.checkpoint(seed), watch.note)
+        result = train(described, data, seed, lambda *step, seed=seed: watch.epoch(seed, *step), checkpoint)
+        results.append(_refined(result, described, data, seed, watch) if quantized else result)
+    reach = None
+    if gradients:
+        reach = measure_reach(results[0].model, described, data.calibration)
+        plot(reach, described, files.gradients)
     files.metrics.unlink(missing_ok=True)
-    save(first, files.folder)
-    plain = baseline.accuracy(data)
-    result = Metrics(tuple(seeds), tuple(accuracies), plain, 0, {})
-    metrics.save(result, files.metrics)
+    save(results[0], files.folder)
+    name, plain = reference(data)
+    deviation = float(data.test.y[real_steps(data.test)].std()) if data.test.task == "value" else None
+    measured = Metrics(tuple(seeds), tuple(result.accuracy for result in results), plain, 0, {}, name, deviation)
+    metrics.save(measured, files.metrics)
     source = open_source(target, files, None)
-    result = Metrics(tuple(seeds), tuple(accuracies), plain, count_parameters(source.model), measure_schemes(source))
-    metrics.save(result, files.metrics)
-    return result
+    measured = replace(measured, parameters=count_parameters(source.model), schemes=measure_schemes(source))
+    metrics.save(measured, files.metrics)
+    for seed in seeds:
+        files.checkpoint(seed).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # where other models are in training
+        files.checkpoint(first_seed).parent.rmdir()
+    return Trained(measured, reach)
+
+
+def _refined(trained: TrainedModel, described: spec.ModelSpec, data: Dataset, seed: int, watch: Watch) -> TrainedModel:
+    """After quantization-aware training."""
+    from .qat.refine import refine
+
+    watch.note("Quantization-aware training goes on from there.")
+    parts = prepare(described, data, seed)
+    refine(
+        trained.model,
+        described,
+        data,
+        (parts.training, parts.validation),
+        seed,
+        lambda *step: watch.epoch(seed, *step),
+    )
+    return replace(trained, accuracy=accuracy(trained.model, data.test))

@@ -201,11 +201,11 @@ def _report_float(exam: Exam) -> Row:
     labels = np.array([label for label, _ in outputs])
     real = dequantize(exam.program, np.array([y for _, y in outputs]))
     decided, decided_exact = decide(exam.program, real), decide(exam.program, exact)
+    same = f"same class as the program {100 * np.mean(decided == decided_exact):.2f} %, "
     return replace(
         row,
         status=REPORTED,
         accuracy=float(np.mean(decided_exact == labels)) if labels.min() >= 0 else None,
         steps_per_second=float(lengths.sum()) / seconds,
-        note=f"same class as the program {100 * np.mean(decided == decided_exact):.2f} %, "
-        f"SNR {snr_db(exact, real - exact):.1f} dB",
+        note=f"{same if exam.program.softmax or exam.program.classes else ''}SNR {snr_db(exact, real - exact):.1f} dB",
     )

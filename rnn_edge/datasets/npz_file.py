@@ -1,7 +1,8 @@
 """The user's own sequences, from a NumPy `.npz` file.
 
 `x`: real numbers `[N, T, channels]`, or `[N, T]` for one channel; integers `[N, T]` are tokens (one channel of raw
-counts is `[N, T, 1]`). `y`: integer classes `[N]`. Optional: `lengths [N]` (real steps of each sequence; what follows
+counts is `[N, T, 1]`). `y`: integer classes `[N]`, integer labels `[N, T]` (-1: none) or real numbers `[N, T, outputs]`
+to forecast at every step. Optional: `lengths [N]` (real steps of each sequence; what follows
 them is ignored), `group [N]` (integers or names: sequences of one group, such as a subject, are never in both training
 and test), `split [N]` (0 train, 1 test; otherwise 70/30 by group or class, always the same), `classes` (names).
 """
@@ -31,17 +32,16 @@ def read(path: Path) -> Dataset:
     """The file as a data set; UserError names the array and the row that cannot be used."""
     arrays = _arrays(path)
     x, lengths = _sequences(arrays, path)
-    y = _integers(_needed(arrays, "y", path), "y", len(x), path)
-    _check_range(y, "y", 0, max(len(y) - 1, 0), path)
+    y = _targets(_needed(arrays, "y", path), x.shape, path)
     groups, group = _groups(arrays, len(y), path)
-    classes = _class_names(arrays, y, path)
-    held = _test_rows(arrays, y, group, classes, groups, path)
     whole = Split(x, lengths, y, group)
+    classes = () if whole.task == "value" else _class_names(arrays, y, path)
+    held = _test_rows(arrays, whole.stratum, group, classes or ("values",), groups, path)
     train, test = (whole.take(np.flatnonzero(rows)) for rows in (~held, held))
     for name, split in (("training", train), ("test", test)):
         if not len(split):
             raise UserError(f"{path}: the {name} split is empty: give at least one sequence of each class to both.")
-    absent = sorted(set(range(len(classes))) - set(train.y.tolist()))
+    absent = sorted(set(range(len(classes))) - set(np.ravel(train.y).tolist()))
     if absent:
         raise UserError(f"{path}: class {absent[0]} of y has no training sequence: number the classes from 0 up.")
     return with_calibration(path.stem, classes, train, test, groups=groups)
@@ -108,6 +108,25 @@ def _numbers(x: Array, real: Array, path: Path) -> NDArray[np.float32]:
     if len(bad):
         raise UserError(f"{path}: x row {bad[0]} holds a value that is not a finite 32-bit number: correct or drop it.")
     return np.where(real[..., None], numbers, 0).astype(np.float32)
+
+
+def _targets(y: Array, shape: tuple[int, ...], path: Path) -> Array:
+    if y.ndim == 1:
+        y = _integers(y, "y", shape[0], path)
+        _check_range(y, "y", 0, max(len(y) - 1, 0), path)
+        return y
+    if y.shape[:2] != shape[:2] or (y.dtype.kind, y.ndim) not in (("i", 2), ("u", 2), ("f", 3)) or not y.size:
+        raise UserError(
+            f"{path}: y is {y.dtype} with shape {list(y.shape)}, it must be integers [{shape[0]}] or "
+            f"{list(shape[:2])}, or real numbers [{shape[0]}, {shape[1]}, outputs]: convert it."
+        )
+    real = y.dtype.kind == "f"
+    low, high = (-np.finfo(np.float32).max, np.finfo(np.float32).max) if real else (-1, 65535)
+    bad = np.flatnonzero(~((y >= low) & (y <= high)).reshape(len(y), -1).all(axis=1))
+    if len(bad):
+        accepted = "finite 32-bit numbers" if real else "-1 (no label) to 65535"
+        raise UserError(f"{path}: y row {bad[0]} is out of range, accepted are {accepted}: correct it.")
+    return y.astype(np.float32 if real else np.int64)
 
 
 def _integers(array: Array, name: str, count: int, path: Path) -> NDArray[np.int64]:

@@ -66,17 +66,31 @@ def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
     """The validation part, about `share` of `split` and at least one sequence, and the rest for training.
 
     Whole groups where the split has them, every class keeps one for training, and some are near the share; otherwise
-    sequences, all classes alike. The same seed gives the same parts. UserError where nothing would be left to train.
+    sequences, the same share of every class. The same seed gives the same parts. UserError where nothing would be left
+    to train.
     """
-    order = shuffled_by_class(split.y, seed)
+    order = _shuffled_in_proportion(split.stratum, seed)
     if split.group is not None:
-        held = _held_groups(split.y, split.group, share, seed)[order]
+        held = _held_groups(split.stratum, split.group, share, seed)[order]
         if held.any():
             return split.take(order[held]), split.take(order[~held])
     count = max(1, round(share * len(order)))
     if count >= len(order):
         raise UserError(f"{len(order)} training sequences are too few to hold out `train.validation`: give more.")
     return split.take(order[:count]), split.take(order[count:])
+
+
+def _shuffled_in_proportion(y: Integers, seed: int) -> Integers:
+    """All rows in a fixed random order of which every beginning holds the same share of each class.
+
+    A class of n rows has them at (k + 1/2) / n of the way, so a class of one is never the first to be held out.
+    """
+    order = shuffled_by_class(y, seed)
+    place = np.empty(len(y))
+    for label in np.unique(y):
+        members = y[order] == label
+        place[members] = (np.arange(members.sum()) + 0.5) / members.sum()
+    return order[np.argsort(place, kind="stable")]
 
 
 def _held_groups(y: Integers, group: Integers, share: float, seed: int) -> Flags:

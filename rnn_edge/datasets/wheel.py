@@ -42,12 +42,30 @@ AEON = Wheel(
 def read(wheel: Wheel, member: str) -> str:
     """The UTF-8 text of one file in the wheel; raises MissingError where the wheel cannot be had."""
     try:
+        return read_bytes(wheel, member).decode()
+    except UnicodeDecodeError as error:
+        raise MissingError(f"{member} in {wheel.file} is not text ({error}): report this fault.") from error
+
+
+def read_bytes(wheel: Wheel, member: str) -> bytes:
+    """One file in the wheel; raises MissingError where the wheel cannot be had."""
+    try:
         with zipfile.ZipFile(_cached(wheel)) as archive:
             if archive.getinfo(member).file_size > _MEMBER_BYTES:
                 raise MissingError(f"{member} in {wheel.file} is larger than {_MEMBER_BYTES} bytes: report this fault.")
-            return archive.read(member).decode()
+            return archive.read(member)
     except (KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise MissingError(f"{member} cannot be read from {wheel.file} ({error}): report this fault.") from error
+
+
+def members(wheel: Wheel, folder: str) -> tuple[str, ...]:
+    """The names of the files below `folder` in the wheel, sorted; raises MissingError as `read_bytes`."""
+    try:
+        with zipfile.ZipFile(_cached(wheel)) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise MissingError(f"{wheel.file} cannot be read ({error}): report this fault.") from error
+    return tuple(sorted(name for name in names if name.startswith(folder) and not name.endswith("/")))
 
 
 def cache_folder() -> Path:

@@ -57,6 +57,8 @@ class LogMel(Configuration):
     floor: int = 8
 
     kind: ClassVar[str] = "log_mel"
+    unit: ClassVar[float] = 2.0**-FRACTION
+    """Octaves of power in one count."""
 
     def __post_init__(self) -> None:
         limits = {"rate_hz": (1000, 96000), "window": (32, 1024), "hop": (1, self.window), "fft": (64, 1024)}

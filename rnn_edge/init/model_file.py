@@ -41,25 +41,30 @@ def text(summary: Summary, choice: Choice) -> str:
         "[network]",
         *_network(summary, choice),
         "",
-        *_TRAINING,
+        *_training(summary),
     ]
     return "\n".join(lines) + "\n"
 
 
-_TRAINING = (
-    "[train]",
-    "epochs = 100                # at most; stopping early ends most runs before",
-    "batch = 32                  # sequences a step",
-    "seed = 0                    # of the float.keras that is kept",
-    "learning_rate = 0.01        # of Adam; lower it where the loss jumps",
-    "gradient_clip = 1.0         # largest norm of all gradients together",
-    "validation = 0.2            # share of the training split that only decides when to stop",
-    "patience = 20               # epochs without a better validation loss before stopping",
-    "",
-    "[export]",
-    "input_percentile = 100.0    # all values of the calibration split fit without saturation",
-    'output = "int16"            # the scores leave the device as int16',
-)
+def _training(summary: Summary) -> list[str]:
+    counts = [train for _, train, _ in summary.classes]
+    changes = [_line("noise", "0.0", "share of each channel's deviation added anew every epoch; try 0.1 for few data")]
+    return [
+        "[train]                     # docs/training.md has all keys",
+        _line("epochs", "100", "at most; stopping early ends most runs before"),
+        _line("batch", "32", "sequences a step"),
+        _line("seed", "0", "of the float.keras that is kept"),
+        _line("learning_rate", "0.01", "of Adam; lower it where the loss jumps"),
+        _line("gradient_clip", "1.0", "largest norm of all gradients together"),
+        _line("class_weights", '"none"', f'or "balanced": a class has {min(counts)} to {max(counts)} sequences here'),
+        *([] if summary.tokens is not None else changes),
+        _line("validation", "0.2", "share of the training split that only decides when to stop"),
+        _line("patience", "20", "epochs without a better validation loss before stopping"),
+        "",
+        "[export]",
+        _line("input_percentile", "100.0", "all values of the calibration split fit without saturation"),
+        _line("output", '"int16"', "the scores leave the device as int16"),
+    ]
 
 
 def _cutting(cutting: Cutting) -> list[str]:

@@ -15,14 +15,8 @@ _ROWS = 24
 
 def show_summary(summary: Summary, rate_hz: float | None) -> None:
     """Classes, channels, lengths, groups and what was done to the files."""
-    table = plain_table("class", "training", "test")
-    for name, train, test in summary.classes[:_ROWS]:
-        table.add_row(_short(name), str(train), str(test) if test else "[yellow]0[/yellow]")
-    if len(summary.classes) > _ROWS:
-        table.add_row(f"... and {len(summary.classes) - _ROWS} more", "", "")
-    table.add_row("[bold]all[/bold]", *(str(sum(column)) for column in list(zip(*summary.classes, strict=True))[1:]))
-    console.print(table)
-    console.print()
+    if summary.classes:
+        _show_classes(summary)
     if summary.tokens is None:
         table = plain_table("channel", "lowest", "mean", "deviation", "highest")
         for channel in summary.channels[:_ROWS]:
@@ -55,3 +49,14 @@ def _lines(summary: Summary, rate_hz: float | None) -> Sequence[str]:
 
 def _short(name: str) -> str:
     return escape(name if len(name) <= _NAME else f"{name[: _NAME - 3]}...")
+
+
+def _show_classes(summary: Summary) -> None:
+    table = plain_table("class", "training", "test")
+    for name, train, test in summary.classes[:_ROWS]:
+        table.add_row(_short(name), str(train), str(test) if test else "[yellow]0[/yellow]")
+    if len(summary.classes) > _ROWS:
+        table.add_row(f"... and {len(summary.classes) - _ROWS} more", "", "")
+    table.add_row("[bold]all[/bold]", *(str(sum(column)) for column in list(zip(*summary.classes, strict=True))[1:]))
+    console.print(table)
+    console.print()

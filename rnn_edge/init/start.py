@@ -48,6 +48,11 @@ def begin(folder: Path, source: Path, wish: Wish) -> Begun:
     if wish.cell not in all_cells():
         raise UserError(f"There is no cell {wish.cell!r}: use one of {', '.join(all_cells())}.")
     data, cutting, sound = _read(source, wish)
+    if data.train.task != "class":
+        raise UserError(
+            f"{source} asks something at every step, for which `init` writes no file: take that of the bundled model "
+            "demand as a pattern."
+        )
     check_classes(data.classes)
     summary = summarize(data)
     relative = Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()

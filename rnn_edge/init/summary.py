@@ -43,7 +43,7 @@ class Summary:
 def summarize(data: Dataset) -> Summary:
     """The summary of both splits together."""
     parts = (data.train, data.test)
-    counts = [np.bincount(part.y, minlength=len(data.classes)).tolist() for part in parts]
+    counts = [_count(part, len(data.classes)) for part in parts]
     lengths = np.concatenate([part.lengths for part in parts])
     values = np.concatenate([_real(part) for part in parts])
     tokens = int(values.max()) + 1 if values.ndim == 1 else None
@@ -59,6 +59,13 @@ def summarize(data: Dataset) -> Summary:
         _names(data.test, data.groups),
         (*data.notes, *(f"{c.name} is always {c.low:g} and tells nothing." for c in channels if c.low == c.high)),
     )
+
+
+def _count(part: Split, classes: int) -> list[int]:
+    """Sequences of every class, or steps of every label."""
+    if part.task == "value":
+        return []
+    return [int(count) for count in np.bincount(part.y[part.y >= 0], minlength=classes)]
 
 
 def _real(part: Split) -> NDArray[np.generic]:

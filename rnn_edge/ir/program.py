@@ -87,6 +87,8 @@ class Program:
     classes: tuple[str, ...]
     raw_unit: float  # value of one count of the raw int16 sensor, in the units the network was trained on
     semantics: int = SEMANTICS
+    features: Mapping[str, Any] | None = None  # what makes the input of samples, and detections of the output:
+    decision: Mapping[str, Any] | None = None  # `to_dict` of configurations of rnn_edge.features
 
     @property
     def tokens(self) -> int | None:
@@ -111,7 +113,7 @@ class Program:
 
 
 def _to_json(program: Program) -> str:
-    described = {
+    described: dict[str, Any] = {
         "semantics": program.semantics,
         "name": program.name,
         "scheme": program.scheme,
@@ -130,6 +132,9 @@ def _to_json(program: Program) -> str:
             for name, array in sorted(program.constants.items())
         },
     }
+    for name in ("features", "decision"):
+        if (configuration := getattr(program, name)) is not None:
+            described[name] = dict(configuration)
     return json.dumps(described, indent=1)
 
 
@@ -209,4 +214,6 @@ def _from_json(described: Mapping[str, Any], constants: Mapping[str, NDArray[Any
         classes=tuple(described["classes"]),
         raw_unit=described["raw_unit"],
         semantics=described["semantics"],
+        features=described.get("features"),
+        decision=described.get("decision"),
     )

@@ -12,7 +12,8 @@ from ..datasets import Dataset, Split, with_calibration
 from ..datasets.split import held_by_group
 from ..datasets.ts_file import padded
 from ..errors import UserError
-from . import Chunk, Recording
+from ..features import LogMel
+from . import Chunk, Recording, Stream
 from .folder import find
 from .resample import MAX_RATIO, resampled
 from .windows import Cutting, cut
@@ -21,22 +22,25 @@ _SEQUENCE_BYTES = 2**30  # of all sequences together
 _SAME_RATE = 0.02  # rates that differ by less are one rate: clocks and time columns are not exact
 
 
-def read(folder: Path, cutting: Cutting) -> Dataset:
+def read(folder: Path, cutting: Cutting, features: LogMel | None = None) -> Dataset:
     """The folder as a data set; UserError names the file and the row, or the class, that cannot be used.
 
-    Files are read in chunks and only the sequences are held. The division into training and test is by group and
-    always the same.
+    With `features` a sequence is the features of its sound, and a step is a frame. Files are read in chunks and only
+    the sequences are held. The division into training and test is by group and always the same.
     """
     found = find(folder)
-    rate = common_rate(found, cutting.rate_hz)
-    sequences, owner = _sequences(found, cutting, rate)
+    if features is not None:
+        _check_sound(found[0].stream)  # the others are alike
+    rate = common_rate(found, cutting.rate_hz if features is None else float(features.rate_hz))
+    sequences, owner = _sequences(found, cutting, rate, features)
     classes, label = np.unique([recording.label for recording in found], return_inverse=True)
     groups, group = np.unique([recording.group for recording in found], return_inverse=True)
     y, member = label[owner].astype(np.int64), group[owner].astype(np.int64)
     names, group_names = tuple(map(str, classes)), tuple(map(str, groups))
     held = held_by_group(y, member, names, group_names, folder)
     train, test = (_split(sequences, y, member, np.flatnonzero(rows)) for rows in (~held, held))
-    channels = found[0].stream.channels
+    bands = () if features is None else tuple(f"band {i + 1}" for i in range(features.size))
+    channels = bands or found[0].stream.channels
     return with_calibration(folder.resolve().name, names, train, test, channels, group_names, _notes(found, rate))
 
 
@@ -74,7 +78,7 @@ def _other_rate(recording: Recording, rate: float | None) -> float | None:
 
 
 def _sequences(
-    found: Sequence[Recording], cutting: Cutting, rate: float | None
+    found: Sequence[Recording], cutting: Cutting, rate: float | None, features: LogMel | None
 ) -> tuple[list[Chunk], NDArray[np.int64]]:
     """Sequences `[steps, channels]`, and for each the row in `found` of its recording."""
     window = cutting.steps(rate)
@@ -91,11 +95,32 @@ def _sequences(
         if not parts:
             _refuse_short(recording, rate, window[0] if window else 1)
         own = [piece for part in parts for piece in part] if window else [np.concatenate(parts)]
+        if features is not None:
+            own = [_frames(piece, features, recording) for piece in own]
         sequences += own
         owner += [row] * len(own)
     longest = max(map(len, sequences))
     _check_size(len(sequences) * longest * sequences[0].shape[1] * 4, max(found, key=_file_size).stream.path)
     return sequences, np.array(owner, np.int64)
+
+
+def _check_sound(stream: Stream) -> None:
+    if stream.path.suffix.lower() != ".wav" or len(stream.channels) > 1:
+        raise UserError(
+            f"{stream.path} is no WAV file of one channel, of which log-mel features are made: convert it, or remove "
+            "[features]."
+        )
+
+
+def _frames(piece: Chunk, features: LogMel, recording: Recording) -> Chunk:
+    """The features of samples `[n, 1]` as the device computes them, in octaves, `[frames, mels]`."""
+    frames = features.frames(np.clip(np.rint(piece[:, 0] * 32768), -32768, 32767).astype(np.int16))
+    if not len(frames):
+        raise UserError(
+            f"{recording.stream.path} gives {len(piece)} samples, which is too short for a frame of {features.window}: "
+            "remove it, or enlarge window_s."
+        )
+    return frames.astype(np.float32) * np.float32(features.unit)
 
 
 def _check_size(size: int, path: Path) -> None:

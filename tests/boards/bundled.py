@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rnn_edge import compilers
-from rnn_edge.board import Board
+from rnn_edge.board import Board, all_boards
 from rnn_edge.build import Firmware, build
 from rnn_edge.errors import MissingError
 from rnn_edge.export import export
@@ -19,6 +19,21 @@ from rnn_edge.paths import MODELS, Artifacts
 from rnn_edge.source import open_source
 
 NAMES = sorted(path.parent.name for path in MODELS.glob("*/model.toml"))
+SMALL = ("power", "vowels")
+"""Models for every emulated board; the scripts of larger ones take minutes where a core is slow to emulate."""
+
+ONE_BOARD = "mps2-an386"
+EMULATED = [name for name, board in all_boards().items() if board.emulated]
+RENDERED = ("kws",)
+"""Models whose data take minutes to make."""
+
+PAIRS = [
+    (board, model)
+    for board in EMULATED
+    for model in NAMES
+    if model in SMALL or (board == ONE_BOARD and model not in RENDERED)
+]
+"""Board and model: each small one everywhere, every other one on a Cortex-M4."""
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="rnn_edge_tests.")
 

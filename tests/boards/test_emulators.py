@@ -24,7 +24,7 @@ from rnn_edge.link import Link, Transport
 from rnn_edge.link import play as play_on_board
 from rnn_edge.tools import Image, find_program
 from rnn_edge.vectors import Command, play
-from tests.boards.bundled import NAMES, Bundled, bundled
+from tests.boards.bundled import PAIRS, Bundled, bundled
 from tests.c.builds import inputs, script
 
 EMULATED = [name for name, board in all_boards().items() if board.emulated]
@@ -97,8 +97,7 @@ def assert_boots(board: Board, source: Bundled, made: Firmware) -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("model", NAMES)
-@pytest.mark.parametrize("board_id", EMULATED)
+@pytest.mark.parametrize(("board_id", "model"), PAIRS)
 def test_boots_and_computes_what_the_interpreter_computes(board_id: str, model: str, tmp_path: Path) -> None:
     board = load(board_id)
     assert_boots(board, bundled(model), firmware(model, board, tmp_path))

@@ -51,8 +51,8 @@ def test_help(command: str) -> None:
 def test_models_lists_every_bundled_model() -> None:
     result = run("models")
     assert result.exit_code == 0
-    for folder in MODELS.iterdir():
-        assert folder.name in result.output
+    for path in MODELS.glob("*/model.toml"):
+        assert path.parent.name in result.output
 
 
 def test_export_of_a_keras_file(tmp_path: Path, calibration: Path) -> None:

@@ -184,8 +184,6 @@ def test_calibration_file(tmp_path: Path) -> None:
 
 def test_baseline_separates_what_is_separable(tmp_path: Path) -> None:
     assert baseline.accuracy(datasets.load(str(written(tmp_path)))) == 1.0
-    with pytest.raises(UserError, match="holds tokens"):
-        baseline.accuracy(datasets.load(str(written(tmp_path, x=np.arange(60).reshape(20, 3)))))
 
 
 def test_baseline_reads_real_steps_only() -> None:
@@ -225,6 +223,19 @@ def test_wheel_is_fetched_once(small: wheel.Wheel, tmp_path: Path, monkeypatch: 
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [small.file]
 
 
+def test_files_in_a_wheel(small: wheel.Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / small.file, "w") as archive:
+        for name in ("small/", "small/two.bin", "other/three.bin", "small/one.bin"):
+            archive.writestr(name, b"\xff")
+    content = (tmp_path / small.file).read_bytes()
+    several = wheel.Wheel("small", "1.0", small.file, hashlib.sha256(content).hexdigest())
+    serve(monkeypatch, content)
+    assert wheel.members(several, "small/") == ("small/one.bin", "small/two.bin")
+    assert wheel.read_bytes(several, "small/one.bin") == b"\xff"
+    with pytest.raises(MissingError, match=r"small/one.bin in small-1.0.* is not text"):
+        wheel.read(several, "small/one.bin")
+
+
 def test_damaged_cache_is_fetched_again(small: wheel.Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / small.file).write_bytes(b"damaged")
@@ -255,3 +266,27 @@ def test_wheel_without_the_member(small: wheel.Wheel, tmp_path: Path, monkeypatc
     monkeypatch.setattr(wheel, "_MEMBER_BYTES", 1)
     with pytest.raises(MissingError, match="larger than 1 bytes"):
         wheel.read(small, "small/data.ts")
+
+
+def test_npz_of_labels_and_values_at_every_step(tmp_path: Path) -> None:
+    labels = np.tile([0, 1, -1, 1, 0], (20, 1))
+    data = datasets.load(str(written(tmp_path, y=labels, classes=np.array(["off", "on"]))))
+    assert (data.train.task, data.outputs, data.classes) == ("label", 2, ("off", "on"))
+    assert (len(data.train), len(data.test)) == (14, 6)
+    data = datasets.load(str(written(tmp_path, y=np.ones((20, 5, 3)), group=np.arange(20) // 2)))
+    assert (data.train.task, data.outputs, data.classes) == ("value", 3, ()) and data.train.y.dtype == np.float32
+    assert not set(data.train.group.tolist()) & set(data.test.group.tolist())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (np.zeros((20, 4), int), r"y is int64 with shape \[20, 4\], it must be integers \[20\] or \[20, 5\], or real"),
+        (np.zeros((20, 5)), r"y is float64 with shape \[20, 5\]"),
+        (np.full((20, 5), -2), r"y row 0 is out of range, accepted are -1 \(no label\) to 65535"),
+        (np.full((20, 5, 1), np.nan), "y row 0 is out of range, accepted are finite 32-bit numbers"),
+    ],
+)
+def test_npz_targets_refused(tmp_path: Path, y: Any, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        datasets.load(str(written(tmp_path, y=y)))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rnn_edge import spec
 from rnn_edge.errors import ModelError
 from rnn_edge.float_model import DenseLayer, EmbeddingLayer, RecurrentLayer
 from rnn_edge.keras_import import import_keras
@@ -34,8 +35,13 @@ MODELS = Path(__file__).parents[2] / "models"
 @pytest.mark.parametrize("path", sorted(MODELS.glob("*/float.keras")), ids=lambda path: path.parent.name)
 def test_models_of_the_project(path: Path) -> None:
     read = import_keras(path, path.parent.name)
-    assert isinstance(read.layers[0], RecurrentLayer) and read.layers[0].cell.name == "gru"
-    assert read.softmax and not read.every_step and read.mean.any() and (read.deviation > 0).all()
+    described = spec.load(path.parent).network
+    cells = [layer.cell.name for layer in read.layers if isinstance(layer, RecurrentLayer)]
+    assert cells == [layer.layer for layer in described.layers if isinstance(layer, spec.RecurrentSpec)]
+    last = described.layers[-1]
+    assert isinstance(last, spec.DenseSpec) and read.softmax == (last.activation == "softmax")
+    assert read.every_step == described.every_step
+    assert read.mean.any() == described.normalization and (read.deviation > 0).all()
 
 
 def test_made_by_hand(tmp_path: Path) -> None:

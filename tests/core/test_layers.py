@@ -19,8 +19,8 @@ BASE = {"errors", "files", "paths", "names", "processes", "rnn_edge"}
 ALLOWED: dict[str, set[str]] = {
     "ir": BASE | {"ir"},
     "cells": {"cells"},
-    "datasets": BASE | {"datasets"},
-    "recordings": BASE | {"datasets", "recordings"},
+    "datasets": BASE | {"datasets", "features"},
+    "recordings": BASE | {"datasets", "features", "recordings"},
     "init": BASE | {"cells", "datasets", "recordings", "spec", "source", "report"},
     "features": BASE | {"features"},
     "backends": BASE | {"ir", "features", "backends"},
@@ -50,7 +50,19 @@ ALLOWED: dict[str, set[str]] = {
     "serial_ports": BASE | {"board"},
     "flash": BASE | {"board", "tools", "serial_ports", "emulators"},
     "qat": BASE
-    | {"ir", "cells", "float_model", "readings", "calibrate", "quantize", "keras_import", "outputs", "qat"},
+    | {
+        "ir",
+        "cells",
+        "datasets",
+        "float_model",
+        "readings",
+        "calibrate",
+        "quantize",
+        "keras_import",
+        "outputs",
+        "spec",
+    },
+    "chat": BASE | {"ir", "datasets", "runtimes", "tools", "source", "board", "device", "link"} | {"options", "report"},
     "options": set(),
     "stress": BASE
     | {"ir", "cells", "float_model", "readings", "calibrate", "keras_import", "source"}

@@ -58,7 +58,15 @@ def test_every_cell_of_keras_is_a_layer(tmp_path: Path, name: str) -> None:
         ("epochs = 3", 'epochs = "3"', "`train.epochs` is '3', accepted is a valid integer"),
         ("epochs = 3", "epochs = true", "`train.epochs` is True, accepted is a valid integer"),
         ("epochs = 3", "epochs = 3\nspeed = 2", "`train.speed` is not known, accepted here: epochs, batch"),
-        ("epochs = 3", 'epochs = 3\nloss = "mse"', "`train.loss` is 'mse', accepted is 'sparse_categorical"),
+        ("epochs = 3", 'epochs = 3\nloss = "rmse"', "`train.loss` is 'rmse', accepted is 'sparse_categorical"),
+        ("epochs = 3", "epochs = 3\ntbptt = -1", "`train.tbptt` is -1, accepted is greater than or equal to 0"),
+        (
+            "epochs = 3",
+            "epochs = 3\nclass_weights = 'all'",
+            "`train.class_weights` is 'all', accepted is 'none' or 'bal",
+        ),
+        ("epochs = 3", "epochs = 3\nscale = 1.0", "`train.scale` is 1.0, accepted is less than 1"),
+        ("epochs = 3", "epochs = 3\nshift = 0.5", "`train.shift` is 0.5, accepted is a valid integer"),
         ("epochs = 3", "epochs = 3\nvalidation = 1.0", "`train.validation` is 1.0, accepted is less than 1"),
         ("epochs = 3", "epochs = 3\n[export]\noutput = 'int4'", "`export.output` is 'int4', accepted is 'int16' or"),
         ("epochs = 3", "epochs = 3\n[export]\ninput_percentile = 101.0", "`export.input_percentile` is 101.0"),
@@ -111,6 +119,17 @@ def test_not_a_toml_file(tmp_path: Path, content: bytes) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
         spec.load(tmp_path)
+
+
+@pytest.mark.parametrize("option", ["noise = 0.1", "shift = 1", "scale = 0.1"])
+def test_tokens_are_not_changed_at_random(tmp_path: Path, option: str) -> None:
+    text = GOOD.replace(
+        "layers = [", 'normalization = false\nlayers = [ { layer = "embedding", vocabulary = 9, width = 4 },'
+    )
+    with pytest.raises(
+        ModelError, match="train.noise, shift and scale change numbers, and the first layer is an embed"
+    ):
+        load(tmp_path, text.replace("epochs = 3", f"epochs = 3\n{option}"))
 
 
 def test_find(tmp_path: Path) -> None:

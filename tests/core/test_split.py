@@ -83,6 +83,15 @@ def test_without_groups_classes_decide() -> None:
     y = np.repeat([0, 1], [10, 20])
     assert np.bincount(y[held_by_class(y)]).tolist() == [3, 6]
     held, rest = hold_out(Split(np.zeros((30, 1, 1)), np.ones(30, np.int64), y), 0.2, 1)
-    assert np.bincount(held.y).tolist() == [3, 3] and len(rest) == 24 and held.group is None
+    assert np.bincount(held.y).tolist() == [2, 4] and len(rest) == 24 and held.group is None
     with pytest.raises(UserError, match="1 training sequences are too few"):
         hold_out(Split(np.zeros((1, 1, 1)), np.ones(1, np.int64), np.zeros(1, np.int64)), 0.2, 1)
+
+
+def test_a_rare_class_is_not_held_out_as_a_whole() -> None:
+    y = (np.arange(300) % 10 == 0).astype(np.int64)
+    part = Split(np.zeros((300, 2, 1), np.float32), np.full(300, 2), y)
+    validation, training = hold_out(part, 0.2, 0)
+    assert np.bincount(validation.y).tolist() == [54, 6] and np.bincount(training.y).tolist() == [216, 24]
+    single = part.take(np.concatenate([np.flatnonzero(y == 0)[:29], [0]]))
+    assert hold_out(single, 0.2, 0)[1].y.sum() == 1

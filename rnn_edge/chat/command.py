@@ -1,0 +1,77 @@
+"""The command `rnn-edge chat`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..options import OUT, PORT
+
+if TYPE_CHECKING:
+    from ..ir.program import Program
+    from .line import Line
+    from .listeners import Listener
+
+_MODEL = "chat"
+
+
+@click.command()
+@click.option("--board", help="Board that was flashed with the model [default: its C on this computer].")
+@PORT
+@OUT
+def chat(board: str | None, port: str | None, out: Path) -> None:
+    """Type a line: the bundled model `chat` says which language it is, as you type, and gets an answer in it.
+
+    Needs `rnn-edge export chat`, and with --board `rnn-edge flash chat --board NAME`. From a pipe, each line is one.
+    """
+    from . import terminal
+
+    with _listener(board, port, out) as (program, listener):
+        from .line import Line
+
+        line = Line(program, listener)
+        if sys.stdin.isatty():
+            terminal.talk(line)
+        else:
+            _read_lines(line)
+
+
+def _read_lines(line: Line) -> None:
+    from . import terminal
+
+    for text in sys.stdin:
+        line.begin()
+        for character in text.rstrip("\n"):
+            line.type(character)
+        if line.text:
+            terminal.show(line)
+
+
+@contextmanager
+def _listener(board: str | None, port: str | None, out: Path) -> Iterator[tuple[Program, Listener]]:
+    from .listeners import OnBoard, in_c
+
+    if board is None and port is None:
+        from ..ir.check import check
+        from ..ir.program import load
+        from ..source import artifacts_of
+
+        files = artifacts_of(_MODEL, out)
+        program = check(load(files.program_json, files.program_npz))
+        with in_c(program, files) as listener:
+            yield program, listener
+        return
+    from ..board import load as load_board
+    from ..device import connected, program_on
+    from ..errors import UserError
+
+    with connected(load_board(board) if board else None, port, out) as device:
+        program = program_on(device, out)
+        if program.name != _MODEL:
+            raise UserError(f"The board runs {program.name}, not {_MODEL}: run `rnn-edge flash {_MODEL}` first.")
+        yield program, OnBoard(device.link)

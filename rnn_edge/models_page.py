@@ -1,0 +1,67 @@
+"""Writes docs/models.md from the bundled models: python -m rnn_edge.models_page > docs/models.md."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable
+
+from . import catalogue, datasets, spec
+from .metrics import Metrics
+from .paths import MODELS
+
+_HEAD = """\
+# The bundled models
+
+This page is written from `models/*/` and the data sets by `python -m rnn_edge.models_page`; a test keeps it current.
+`rnn-edge models` prints the same figures; `make models` trains them anew.
+
+Accuracies are shares of the test split, which neither training nor calibration has seen. `float` is the mean over the
+seeds, with the least and the most; the stored weights are the first seed's, and the columns of a scheme are theirs:
+accuracy of the integers, share of the same class as in float, signal to noise of the scores. `baseline` is logistic
+regression on the same sequences: on statistics of each channel, or on hashed n-grams of tokens.
+A model that forecasts values has R2 in place of accuracies.
+
+"""
+_COLUMNS = ("model", "layers", "parameters", "baseline", "float", "stored weights", "int8", "int16x8")
+_Row = tuple[str, ...]
+
+
+def document() -> str:
+    """The text of docs/models.md."""
+    rows, texts = [], []
+    for name, task, layers, measured in catalogue.bundled():
+        if measured is not None:
+            rows.append(_row(name, layers, measured))
+            texts.append(f"\n## {name}\n\n{task}.\n\n{_data(name)}\n")
+    return _HEAD + _table(rows) + "".join(texts)
+
+
+def _row(name: str, layers: str, measured: Metrics) -> _Row:
+    seeds = measured.float_accuracy
+    spread = f"{_percent(measured.mean_accuracy)} ({_percent(min(seeds))} to {_percent(max(seeds))})"
+    schemes = (
+        f"{_percent(quality.accuracy)}, {_percent(quality.agreement)}, {quality.snr_db:.1f} dB"
+        for quality in (measured.schemes["int8"], measured.schemes["int16x8"])
+    )
+    figures = (f"{measured.parameters:,}", _percent(measured.baseline), spread, _percent(seeds[0]))
+    return (f"`{name}`", layers, *figures, *schemes)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _data(model: str) -> str:
+    """What its data set says of source, licence and split."""
+    name = spec.load(MODELS / model).data.set
+    first, *rest = (inspect.getdoc(importlib.import_module(f"{datasets.__name__}.{name}")) or "").split("\n\n")
+    return "\n\n".join((f"Data `{name}`: {first}", *rest))
+
+
+def _table(rows: Iterable[_Row]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (_COLUMNS, ("---",) * len(_COLUMNS), *rows))
+
+
+if __name__ == "__main__":
+    print(document(), end="")

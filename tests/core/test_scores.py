@@ -1,0 +1,61 @@
+"""Scores of classes, of labels at every step, and of values; and the plain methods beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rnn_edge.datasets import Dataset, Split, load, with_calibration
+from rnn_edge.naive import reference
+from rnn_edge.scores import score
+
+LENGTHS = np.array([3, 1])
+
+
+def one_hot(decided: list[list[int]]) -> NDArray[np.float64]:
+    return np.asarray(np.eye(3)[np.array(decided)])
+
+
+def test_a_class_is_read_after_the_last_real_step() -> None:
+    answer = one_hot([[0, 0, 2], [1, 0, 0]])
+    assert score(answer, np.array([2, 1]), LENGTHS) == 1
+    assert score(answer, np.array([2, 0]), LENGTHS) == 0.5
+    assert score(answer[:, 0], np.array([0, 1]), LENGTHS) == 1
+
+
+def test_labels_count_where_there_are_any() -> None:
+    answer = one_hot([[0, 1, 2], [1, 0, 0]])
+    assert score(answer, np.array([[0, -1, 1], [1, 2, 2]]), LENGTHS) == pytest.approx(2 / 3)
+
+
+def test_r2_of_values() -> None:
+    y = np.array([[[1.0], [2], [3]], [[4], [99], [99]]], np.float32)
+    assert score(y + 0.0, y, LENGTHS) == 1
+    assert score(np.full_like(y, 2.5), y, LENGTHS) == 0  # the mean of the real ones
+    assert score(y + 0.5, y, LENGTHS) == pytest.approx(1 - 1 / 5)  # 4 * 0.25 of 5
+
+
+def dataset(y: NDArray[np.generic], classes: tuple[str, ...] = ()) -> Dataset:
+    x = np.arange(y.shape[0] * 3, dtype=np.float32).reshape(-1, 3, 1)
+    whole = Split(x, np.full(len(y), 3), y)
+    return with_calibration("own", classes, whole, whole)
+
+
+def test_references() -> None:
+    labels = np.array([[0, 0, -1], [1, 0, -1]])
+    data = dataset(labels, ("a", "b"))
+    assert (data.train.task, data.outputs) == ("label", 2)
+    assert reference(data) == ("the most frequent label", 0.75)
+    values = np.arange(1, 7, dtype=np.float32).reshape(2, 3, 1)
+    data = dataset(values)
+    assert (data.train.task, data.outputs) == ("value", 1)
+    name, r2 = reference(data)
+    assert name == "the last value again" and r2 == pytest.approx(1 - 6 / 17.5)
+
+
+def test_demand_is_one_hour_ahead() -> None:
+    days, ahead = load("italy_power_demand"), load("power_demand_ahead")
+    np.testing.assert_array_equal(ahead.test.x, days.test.x[:, :23])
+    np.testing.assert_array_equal(ahead.test.y, days.test.x[:, 1:])
+    assert ahead.classes == () and ahead.outputs == 1 and (ahead.test.lengths == 23).all()

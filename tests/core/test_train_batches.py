@@ -1,0 +1,174 @@
+"""What training makes of sequences before Keras sees them: pieces, class weights, changed copies, checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnn_edge.datasets import Split
+from rnn_edge.spec import ModelSpec, TrainSpec
+from rnn_edge.train.augment import augment, deviations
+from rnn_edge.train.batches import PADDING, Batch, asked, class_factors, weighted
+from rnn_edge.train.checkpoint import Checkpoint, Course, fingerprint
+
+
+def split(count: int = 12, steps: int = 9, seed: int = 0) -> Split:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(2, steps + 1, count)
+    lengths[0] = steps
+    x = random.normal(5, 2, (count, steps, 2)).astype(np.float32)
+    x[np.arange(steps) >= lengths[:, None]] = 0
+    return Split(x, lengths, random.integers(0, 3, count))
+
+
+def spec(**train: Any) -> ModelSpec:
+    layers = [{"layer": "gru", "units": 3}, {"layer": "dense", "units": 3, "activation": "softmax"}]
+    described = {"task": "t", "data": {"set": "own"}, "network": {"layers": layers}, "train": {"epochs": 3, **train}}
+    return ModelSpec.model_validate(described)
+
+
+@given(st.integers(1, 12), st.booleans())
+def test_pieces_together_are_the_whole(size: int, every_step: bool) -> None:
+    whole = asked(split(), every_step)
+    pieces = list(whole.chunks(size))
+    np.testing.assert_array_equal(np.concatenate([piece.x for piece in pieces], axis=1), whole.x)
+    np.testing.assert_array_equal(sum(piece.lengths for piece in pieces), whole.lengths)
+    weight = np.concatenate([piece.weight for piece in pieces], axis=1)
+    y = np.concatenate([piece.y for piece in pieces], axis=1)
+    if every_step:
+        np.testing.assert_array_equal(weight, whole.weight)
+        np.testing.assert_array_equal(y, whole.y)
+    else:  # asked once, at the last step
+        last = np.arange(len(whole)), whole.lengths - 1
+        assert weight.sum() == len(whole) and (weight[last] == 1).all()
+        np.testing.assert_array_equal(y[last], whole.y)
+
+
+def test_a_batch_is_cut_to_its_longest_sequence() -> None:
+    rows = np.array([3, 1])
+    whole = asked(split(), every_step=True)
+    batch = whole.take(rows)
+    longest = whole.lengths[rows].max()
+    assert longest < whole.x.shape[1] and batch.x.shape[1] == batch.y.shape[1] == batch.weight.shape[1] == longest
+    np.testing.assert_array_equal(batch.x == PADDING, np.repeat(batch.weight[..., None] == 0, 2, axis=2))
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.booleans())
+def test_balanced_classes_count_the_same(labels: list[int], every_step: bool) -> None:
+    y = np.array(labels)
+    whole = asked(Split(np.ones((len(y), 3, 1), np.float32), 1 + y % 3, y), every_step)
+    balanced = weighted(whole, class_factors(whole, 5, "balanced"))
+    per_class = [balanced.weight[whole.y == label].sum() for label in set(labels)]
+    np.testing.assert_allclose(per_class, per_class[0], rtol=1e-5)
+    assert balanced.weight.sum() == pytest.approx(whole.weight.sum(), rel=1e-5)
+    np.testing.assert_array_equal(weighted(whole, class_factors(whole, 5, "none")).weight, whole.weight)
+
+
+def test_a_class_that_only_the_validation_part_has_counts_once() -> None:
+    training = Batch(np.zeros((3, 2, 1)), np.full(3, 2), np.array([0, 0, 1]), np.ones(3, np.float32))
+    np.testing.assert_allclose(class_factors(training, 3, "balanced"), [0.75, 1.5, 1])
+
+
+def changed(options: dict[str, Any], seed: int = 0, part: Split | None = None) -> Split:
+    part = part or split()
+    options = {"epochs": 1, **options}
+    return augment(part, TrainSpec(**options), deviations(part), np.random.default_rng(seed))
+
+
+def test_noise_has_the_share_of_each_channel() -> None:
+    random = np.random.default_rng(1)
+    x = (random.normal(0, 1, (200, 50, 2)) * [1, 100] + [3, 1000]).astype(np.float32)
+    part = Split(x, np.full(200, 50), np.zeros(200, np.int64))
+    added = changed({"noise": 0.25}, part=part).x - x
+    np.testing.assert_allclose(added.std(axis=(0, 1)), [0.25, 25], rtol=0.03)
+    assert (np.abs(added.mean(axis=(0, 1))) < [0.01, 1]).all()
+
+
+def test_scale_is_one_factor_a_sequence() -> None:
+    part = split()
+    real = np.arange(9) < part.lengths[:, None]
+    for before, after, rows in zip(part.x, changed({"scale": 0.2}).x, real, strict=True):
+        factor = (after[rows] / before[rows]).ravel()
+        np.testing.assert_allclose(factor, factor[0], rtol=1e-5)
+        assert 0.8 <= factor[0] <= 1.2
+
+
+def test_shift_keeps_the_length_and_repeats_the_ends() -> None:
+    part = split()
+    moved = set()
+    for before, after, length in zip(part.x, changed({"shift": 2}).x, part.lengths, strict=True):
+        found = [
+            by
+            for by in range(-2, 3)
+            if np.array_equal(after[:length], before[np.clip(np.arange(length) - by, 0, length - 1)])
+        ]
+        assert found
+        moved |= set(found)
+    assert moved == {-2, -1, 0, 1, 2}
+
+
+@pytest.mark.parametrize("options", [{"noise": 0.1}, {"scale": 0.1}, {"shift": 3}])
+def test_the_same_seed_changes_the_same(options: dict[str, Any]) -> None:
+    one, same, other = (changed(options, seed).x for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other) and one.dtype == np.float32
+
+
+def course() -> Course:
+    arrays = (np.arange(3.0, dtype=np.float32), np.array([7, 8], np.uint32))
+    return Course(np.array([[1, 0.5, 0.9, 0.5], [0.5, 0.75, 0.95, 0.5]]), 1, arrays, (*arrays, np.array(5)))
+
+
+def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint, kept = Checkpoint(tmp_path / "new" / "c.npz", said.append), course()
+    assert checkpoint.read("mark", kept.best, kept.variables) is None and said == []
+    checkpoint.write("mark", kept)
+    found = checkpoint.read("mark", kept.best, kept.variables)
+    assert found is not None and (found.epoch, found.best_epoch, found.best_loss) == (2, 1, 0.9)
+    for name in ("best", "variables"):
+        for before, after in zip(getattr(kept, name), getattr(found, name), strict=True):
+            assert before.dtype == after.dtype
+            np.testing.assert_array_equal(before, after)
+    assert said == [f"Training was interrupted after epoch 2 and goes on from there ({checkpoint.path})."]
+
+
+@pytest.mark.parametrize("change", ["mark", "shape", "dtype"])
+def test_a_checkpoint_of_something_else_is_not_used(tmp_path: Path, change: str) -> None:
+    said: list[str] = []
+    checkpoint, kept = Checkpoint(tmp_path / "c.npz", said.append), course()
+    checkpoint.write("mark", kept)
+    best: dict[str, Any] = {"shape": (np.zeros(4, np.float32), kept.best[1]), "dtype": (np.zeros(3), kept.best[1])}
+    assert checkpoint.read("other" if change == "mark" else "mark", best.get(change, kept.best), kept.variables) is None
+    assert said == ["The data or model.toml changed since training was interrupted: it begins anew."]
+
+
+def test_a_damaged_checkpoint_is_not_used(tmp_path: Path) -> None:
+    said: list[str] = []
+    checkpoint, kept = Checkpoint(tmp_path / "c.npz", said.append), course()
+    checkpoint.write("mark", kept)
+    content = checkpoint.path.read_bytes()
+    pickled = tmp_path / "pickled.npz"
+    np.savez(pickled, fingerprint=np.array([{}], dtype=object))
+    for damaged in (b"", content[:100], content[: len(content) // 2], b"x" * 50, pickled.read_bytes()):
+        checkpoint.path.write_bytes(damaged)
+        assert checkpoint.read("mark", kept.best, kept.variables) is None
+    assert len(said) == 5 and all("is damaged (" in text and "begins anew" in text for text in said)
+
+
+def test_the_fingerprint_knows_what_decides() -> None:
+    parts = (split(seed=1), split(seed=2))
+    marks = [
+        fingerprint(spec(), parts, 0),
+        fingerprint(spec(), parts, 1),
+        fingerprint(spec(noise=0.1), parts, 0),
+        fingerprint(spec(), parts[::-1], 0),
+        fingerprint(spec(), (parts[0], parts[1].take(np.arange(11))), 0),
+    ]
+    assert len(set(marks)) == 5
+    assert fingerprint(spec(), (split(seed=1), split(seed=2)), 0) == marks[0]

@@ -1,0 +1,58 @@
+"""The data of the bundled tasks as their wheels hold them: always the same, and nothing of the test in training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rnn_edge import datasets
+from rnn_edge.datasets import Dataset, languages
+from rnn_edge.errors import MissingError
+
+
+def loaded(name: str) -> Dataset:
+    try:
+        return datasets.load(name)
+    except MissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("name", ["italy_power_demand", "japanese_vowels", "languages", "watch"])
+def test_always_the_same_and_whole(name: str) -> None:
+    data, again = loaded(name), loaded(name)
+    for part, same in ((data.train, again.train), (data.calibration, again.calibration), (data.test, again.test)):
+        assert np.array_equal(part.x, same.x) and np.array_equal(part.y, same.y)
+        assert set(part.y) == set(range(len(data.classes)))
+        assert part.lengths.min() >= 1 and part.lengths.max() <= part.x.shape[1]
+        padding = np.arange(part.x.shape[1]) >= part.lengths[:, None]
+        assert not part.x[padding].any()
+        assert np.isfinite(part.x).all()
+
+
+def test_watch_holds_out_people() -> None:
+    data = loaded("watch")
+    assert data.train.group is not None and data.test.group is not None
+    assert sorted(set(data.train.group)) == [1, 2, 3, 4, 5, 6, 7] and sorted(set(data.test.group)) == [8, 9, 10]
+    assert data.train.x.shape == (3219, 38, 6) and data.test.x.shape == (488, 38, 6)
+    assert data.train.x.dtype == np.float32 and len(data.classes) == 7
+    # A raw count is 0.001, so that int16 holds every value.
+    assert max(np.abs(data.train.x).max(), np.abs(data.test.x).max()) < 32.767
+
+
+def test_languages_hold_out_lines() -> None:
+    data = loaded("languages")
+    assert data.train.group is not None and data.test.group is not None
+    assert not set(data.train.group) & set(data.test.group)
+    assert data.train.x.dtype == np.int32 and data.train.x.shape[1] == languages.MAX_CHARACTERS
+    assert data.train.x.max() < languages.VOCABULARY and data.classes == languages.LANGUAGES
+    seen = {sequence.tobytes() for sequence in data.train.x}
+    assert not any(sequence.tobytes() in seen for sequence in data.test.x)
+    assert len({sequence.tobytes() for sequence in data.test.x}) == len(data.test)
+    assert np.bincount(data.train.y).min() >= 1200
+
+
+def test_languages_know_their_characters() -> None:
+    data = loaded("languages")
+    real = data.train.x[data.train.x > 0]
+    assert np.mean(real == languages.UNKNOWN) < 0.01
+    assert set(np.unique(real)) >= set(languages.tokens("abcdefghijklmnopqrstuvwxyzéäüñçğışå"))
