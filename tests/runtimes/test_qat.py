@@ -10,14 +10,22 @@ import pytest
 
 from rnn_edge.calibrate import calibrate
 from rnn_edge.cells import all_cells
+from rnn_edge.datasets import Dataset
+from rnn_edge.errors import UserError
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_float
+from rnn_edge.paths import MODELS
 from rnn_edge.quantize import quantize
+from rnn_edge.source import dataset_of
+from rnn_edge.spec import ModelSpec
 from tests.networks import NETWORKS, Network, float_model, samples
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is missing: pip install 'rnn-edge[train]'")
 
+from rnn_edge import spec  # noqa: E402
 from rnn_edge.qat import fit, forward, weights  # noqa: E402
+from rnn_edge.qat.refine import refine  # noqa: E402
+from rnn_edge.train import Prepared, prepare  # noqa: E402
 
 CLASSES = 3
 
@@ -137,3 +145,29 @@ def test_the_gradient_is_nearly_that_of_the_float_network() -> None:
     exact = np.concatenate([np.ravel(one) for one in tape.gradient(loss, model.trainable_variables)])
     # Weights of 8 bits are off by 0.4 %; 0.998 was measured.
     assert np.dot(quantized, exact) / np.linalg.norm(quantized) / np.linalg.norm(exact) > 0.99
+
+
+def power() -> tuple[ModelSpec, Dataset, Prepared]:
+    described = spec.load(MODELS / "power")
+    data = dataset_of(described, MODELS / "power")
+    return described, data, prepare(described, data, 0)
+
+
+def test_a_model_of_a_specification_goes_on_learning_with_the_weights_it_is_exported_with() -> None:
+    described, data, ready = power()
+    described = described.model_copy(update={"export": spec.ExportSpec(weights=4)})
+    losses: list[float] = []
+    parts = ready.training, ready.validation
+    refine(ready.model, described, data, parts, 0, lambda epoch, epochs, logs: losses.append(logs["val_loss"]))
+    assert losses[-1] < losses[0]
+    network = weights.weights_of(ready.model).network()
+    program = quantize(network, calibrate(network, data.calibration.x, data.calibration.lengths), weight_bits=4)
+    most = [int(np.abs(program.constants[op.constants[0]]).max()) for op in program.ops if op.kind == "matvec"]
+    assert set(most) == {7}
+
+
+def test_targets_that_are_no_classes_are_refused() -> None:
+    described, data, ready = power()
+    values = replace(ready.training, y=np.zeros((len(ready.training), 24, 1), np.float32))
+    with pytest.raises(UserError, match="--qat needs one class a sequence"):
+        refine(ready.model, described, data, (values, values), 0, lambda *step: None)
