@@ -115,10 +115,10 @@ RNN_ALWAYS_INLINE void matvec4(int16_t *y, const void *x, const RNN_FLASH rnn_li
             pair += 4;
         }
         const uint32_t sum[4] = {a, b, c, d};
-        for (int32_t k = i; k < w->rows && k < i + 4; k++) {
-            const uint32_t acc = sum[k - i] - excess + (uint32_t)w->bias[k];
-            const int16_t result = requantize4(acc, w->headroom, w->multiplier[k]);
-            y[k] = add ? saturate16((int32_t)y[k] + result) : result;
+        for (int32_t k = 0; k < 4 && k < w->rows - i; k++) {
+            const uint32_t acc = sum[k] - excess + (uint32_t)w->bias[i + k];
+            const int16_t result = requantize4(acc, w->headroom, w->multiplier[i + k]);
+            y[i + k] = add ? saturate16((int32_t)y[i + k] + result) : result;
         }
     }
 }
