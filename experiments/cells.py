@@ -104,7 +104,7 @@ def main() -> None:
         units = " and ".join(
             str(layer.units) for layer in described.network.layers if isinstance(layer, spec.RecurrentSpec)
         )
-        print(f"## {task}: {described.task.lower()}, {units} units\n")
+        print(f"## {task}: {described.task[0].lower()}{described.task[1:]}, {units} units\n")
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
         for cell in all_cells():
             print(f"| {' | '.join(row(task, cell, data))} |", flush=True)
