@@ -60,14 +60,17 @@ def vanishing_folder() -> Iterator[Path]:
     except OSError as error:
         raise UserError("No temporary folder can be made; set TMPDIR to a folder that can be written.") from error
     shell = subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; exec /bin/rm -rf "$0"', folder],
+        ["/bin/sh", "-c", "trap '' HUP INT TERM; read -r _; exec /bin/rm -rf \"$0\"", folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # no Ctrl-C for it
     )
-    with shell:  # closes its input at the end, and waits for it
-        yield Path(folder)
+    try:
+        with shell:  # closes its input at the end, and waits for it
+            yield Path(folder)
+    finally:  # whatever became of the shell
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _swap(new: Path, folder: Path) -> None:
