@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from .. import __version__
@@ -22,6 +19,7 @@ from ..paths import FIRMWARE
 from .c_step import function_body, scratch_bytes
 from .c_step import lap_names as step_lap_names
 from .c_tables import Tables, all_tables, crc
+from .c_templates import render
 from .c_text import check_model_name, float_literal, identifier, string_literal, table, with_notes
 
 KERNELS = tuple(sorted(path.name for path in (FIRMWARE / "kernels").iterdir()))
@@ -48,9 +46,9 @@ def write(program: Program, trace: bool = False, laps: bool = False) -> dict[str
     scratch = max(scratch_bytes(program, part) for part in (plan.body, plan.head))
     facts |= {"shared": shared, "own": own, "crcs": _crcs(shared, own)}
     files = {
-        f"{program.name}.h": _render("model.h.j2", defines=_defines(program, scratch), **facts),
-        f"{program.name}.c": _render("model.c.j2", body=body, head=head, trace=trace, laps=laps, **facts),
-        f"{program.name}_tables.h": _render("model_tables.h.j2", **_channels(program), **facts),
+        f"{program.name}.h": render("model.h.j2", defines=_defines(program, scratch), **facts),
+        f"{program.name}.c": render("model.c.j2", body=body, head=head, trace=trace, laps=laps, **facts),
+        f"{program.name}_tables.h": render("model_tables.h.j2", **_channels(program), **facts),
     }
     return files | {name: (FIRMWARE / "kernels" / name).read_text() for name in KERNELS}
 
@@ -82,7 +80,7 @@ def table_sizes(program: Program) -> dict[str, int]:
 def binding(program: Program) -> str:
     """`model_binding.h`: what firmware/harness and firmware/device need to know about the model they drive."""
     hash_bytes = [f"0x{byte:02x}" for byte in bytes.fromhex(program.hash)]
-    return _render("model_binding.h.j2", hash_bytes=hash_bytes, **_facts(program))
+    return render("model_binding.h.j2", hash_bytes=hash_bytes, **_facts(program))
 
 
 def self_test(program: Program, x: IntArray) -> str:
@@ -99,7 +97,7 @@ def self_test(program: Program, x: IntArray) -> str:
         table(facts["output"], "model_self_test_outputs", np.array(outputs)),
         table("int16_t", "model_self_test_states", np.concatenate(states, axis=1)),
     ]
-    return _render("model_self_test.h.j2", steps=len(x), tables=tables, **facts)
+    return render("model_self_test.h.j2", steps=len(x), tables=tables, **facts)
 
 
 def _facts(program: Program) -> dict[str, Any]:
@@ -174,19 +172,3 @@ def _channels(program: Program) -> dict[str, Any]:
         "float_channels": [(float_literal(g), float_literal(o)) for g, o in zip(gains, offsets, strict=True)],
         "raw_channels": list(zip(gain, offset, shift, strict=True)),
     }
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML; the only free text is the class names, which string_literal escapes
-    )
-
-
-def _render(template: str, **facts: Any) -> str:
-    return _templates().get_template(template).render(facts)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from .. import __version__
 from ..features import Configuration, Decision, LogMel, Statistics
 from ..paths import FIRMWARE
+from .c_templates import render
 from .c_text import Table, check_model_name, table, with_notes
 
 
@@ -30,7 +27,7 @@ def write(configuration: Configuration, name: str) -> dict[str, str]:
     else:
         raise TypeError(f"There is no C to generate for {configuration.kind}.")
     facts |= {"name": name, "NAME": name.upper(), "hash": configuration.hash, "version": __version__}
-    files = {f"{name}_{part}.{end}": _templates().get_template(f"{part}.{end}.j2").render(facts) for end in "hc"}
+    files = {f"{name}_{part}.{end}": render(f"{part}.{end}.j2", **facts) for end in "hc"}
     files |= {f"{loop}.{end}": (FIRMWARE / "features" / f"{loop}.{end}").read_text() for loop in loops for end in "hc"}
     if part == "features":
         files["rnn_window.h"] = (FIRMWARE / "features" / "rnn_window.h").read_text()
@@ -108,15 +105,3 @@ def _defines(name: str, size: int, window: int, hop: int, more: Sequence[tuple[s
 def _pointers(name: str, tables: Sequence[Table]) -> dict[str, str]:
     """Field -> table: the tables are named after the fields."""
     return {one.name.removeprefix(f"{name}_"): one.name for one in tables}
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML; nothing here is free text
-    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option(
-    "--steps", type=click.IntRange(min=1000), default=100_000, show_default=True, help="Steps of each stream."
+    "--steps", type=click.IntRange(min=10_000), default=100_000, show_default=True, help="Steps of each stream."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random inputs.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")

@@ -21,7 +21,7 @@ PARTS = 10
 """A stream is judged in so many parts of equal length."""
 
 GROWTH = 1.5
-"""A deviation grows where that of the last part is more than this times that of the part in the middle, and above one
+"""A deviation grows where that of the last part is more than this times the largest of the first half, and above one
 step. Linear growth is twice as large by then; a state that slowly comes to rest is past that."""
 
 _CHUNK = 500  # steps of all streams that are in memory at once
@@ -45,7 +45,7 @@ class Stress:
 
     @property
     def grows(self) -> bool:
-        return self.rms[-1] > GROWTH * max(self.rms[PARTS // 2 - 1], 1.0)
+        return self.rms[-1] > GROWTH * max(*self.rms[: PARTS // 2], 1.0)
 
     @property
     def snr_db(self) -> float:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-import jinja2
 import numpy as np
 
-from rnn_edge import backends
 from rnn_edge.backends.c_tables import Tables, linear_in_c
+from rnn_edge.backends.c_templates import render
 from rnn_edge.backends.layouts import Column, Layout, Linear, all_layouts
 from rnn_edge.ir.arithmetic import IntArray
 from rnn_edge.ir.headroom import saturates
@@ -102,16 +101,8 @@ def vectors(product: Product, rng: np.random.Generator) -> list[IntArray]:
 def write_headers(folder: Path, products: Sequence[Product]) -> None:
     """`products.h`, and the tables in `products_tables.h` for every kind of core, as a model has them."""
     own = [_tables(products, layout) for layout in all_layouts().values()]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(backends.__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     facts = {"name": "products", "NAME": "PRODUCTS", "version": "", "hash": "", "tokens": 1}
-    text = environment.get_template("model_tables.h.j2").render(shared=Tables("", (), ()), own=own, **facts)
+    text = render("model_tables.h.j2", shared=Tables("", (), ()), own=own, **facts)
     (folder / "products_tables.h").write_text(text)
     firsts = [_first_tables(products, layout) for layout in all_layouts().values()]
     lines = [

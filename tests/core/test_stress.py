@@ -11,6 +11,7 @@ from rnn_edge.calibrate import run_float
 from rnn_edge.ir.arithmetic import IntArray
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.program import Program
+from rnn_edge.stress import report
 from rnn_edge.stress.run import PARTS, Stress, stress
 from rnn_edge.stress.streams import Sequences, Stream, all_streams
 from tests.networks import Network, float_model, program, samples
@@ -94,6 +95,7 @@ def result(rms: list[float]) -> Stress:
         ([0.1 * part for part in range(1, 11)], False),  # below the last bit
         ([10 * (1 - 0.5**part) for part in range(10)], False),  # it comes to rest
         ([1.3**part for part in range(10)], True),
+        ([5.0, 3.0, 4.0, 5.0, 2.0, 4.0, 3.0, 5.0, 4.0, 5.0], False),  # it is low in the middle by chance
     ],
 )
 def test_growth(rms: list[float], grows: bool) -> None:
@@ -105,3 +107,14 @@ def test_a_network_with_other_weights_deviates() -> None:
     right = stress(made, model, streams(NUMERIC), 200)[0]
     wrong = stress(made, replace(model, mean=model.mean + 1.0), streams(NUMERIC), 200)[0]
     assert wrong.snr_db < 20 < right.snr_db
+
+
+def test_the_report_says_each_stream_once_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    calm, growing = result([3.0] * 10), replace(result([float(part) for part in range(10)]), stream="low")
+    report.show([calm, growing])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [sum(line.startswith(f"{name} ") for line in lines) for name in ("data", "low")] == [1, 1]
+    assert lines[-1] == "The deviation grows over 1,000 steps without a reset on low."
+    report.show([calm])
+    assert "none grew to 1.5 times its first half" in capsys.readouterr().out
