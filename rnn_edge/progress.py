@@ -48,6 +48,8 @@ class TrainingBars:
         self._tasks: dict[int, TaskID] = {}
 
     def note(self, text: str) -> None:
+        """The epochs that follow are counted anew."""
+        self._tasks.clear()
         self._progress.console.print(text, markup=False, soft_wrap=True)
 
     def epoch(self, seed: int, epoch: int, epochs: int, logs: Mapping[str, float]) -> None:
@@ -69,6 +71,8 @@ class TrainingLines:
         self._begun, self._shown = (0, 0.0), 0.0
 
     def note(self, text: str) -> None:
+        """The epochs that follow are counted anew."""
+        self._seed = -1
         self._console.print(text, markup=False, soft_wrap=True)
 
     def epoch(self, seed: int, epoch: int, epochs: int, logs: Mapping[str, float]) -> None:

@@ -59,6 +59,8 @@ def run(
     folder = spec.find(target, MODELS)
     described = spec.load(folder)
     data = dataset_of(described, folder)
+    if quantized and data.train.task != "class":
+        raise UserError("--qat needs one class a sequence, and this data set has other targets: train without it.")
     first_seed = described.train.seed if seed is None else seed
     seeds = range(first_seed, first_seed + count)
     results: list[TrainedModel] = []

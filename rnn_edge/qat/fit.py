@@ -17,6 +17,7 @@ from ..ir.program import Program
 from ..ir.quantize_input import from_float
 from ..outputs import dequantize
 from ..quantize import quantize
+from ..scores import score
 from .forward import Exact, interpret, outputs
 from .weights import Weights, weights_of, with_arrays
 
@@ -67,18 +68,18 @@ def fine_tune(
     tuner = _Tuner(weights_of(keras_model), options)
     rng = np.random.default_rng(options.seed)
     tuner.recalibrate(calibration)
-    best, kept, waited = tuner.loss(validation), tuner.values(), 0
+    best, kept, waited = tuner.measure(validation)[0], tuner.values(), 0
     for epoch in range(1, options.epochs + 1):
         order = rng.permutation(len(training.y))
         # The last batch is filled up, so that all have one shape and are compiled once.
         batches = np.resize(order, (-(-len(order) // options.batch), min(options.batch, len(order))))
         losses = [tuner.step(training.take(rows)) for rows in batches]
         tuner.recalibrate(calibration)
-        loss = tuner.loss(validation)
+        loss, right = tuner.measure(validation)
         waited += 1
         if loss < best:
             best, kept, waited = loss, tuner.values(), 0
-        progress(epoch, options.epochs, {"loss": float(np.mean(losses)), "val_loss": loss})
+        progress(epoch, options.epochs, {"loss": float(np.mean(losses)), "val_loss": loss, "val_accuracy": right})
         if waited >= options.patience:
             break
     tuner.restore(kept)
@@ -140,12 +141,12 @@ class _Tuner:
             loss = _cross_entropy(logits, y, lengths)
         return loss, tape.gradient(loss, variables)
 
-    def loss(self, split: Labelled) -> float:
-        """Mean cross entropy of what the interpreter computes."""
+    def measure(self, split: Labelled) -> tuple[float, float]:
+        """Mean cross entropy and accuracy of what the interpreter computes."""
         program = self.program()
         y, _ = Interpreter(program).run(from_float(program, split.x), split.lengths)
-        logits = tf.constant(dequantize(program, y).astype(np.float32))
-        return float(_cross_entropy(logits, split.y, split.lengths))
+        logits = dequantize(program, y).astype(np.float32)
+        return float(_cross_entropy(tf.constant(logits), split.y, split.lengths)), score(logits, split.y, split.lengths)
 
     def values(self) -> list[NDArray[np.float32]]:
         return [np.array(one) for one in self._weights.variables]

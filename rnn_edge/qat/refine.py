@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..datasets import Dataset, Split
-from ..errors import UserError
 from ..spec import ModelSpec
 from .fit import Labelled, Options, Progress, fine_tune
 
@@ -20,12 +19,10 @@ def refine(
 ) -> None:
     """Change the weights of a Keras model so that its program has a smaller loss on the second of `parts`.
 
-    In the scheme int8 with the weights of `described.export`, at a tenth of the learning rate. UserError where the
-    sequences have no class each.
+    In the scheme int8 with the weights of `described.export`, at a tenth of the learning rate. Every sequence has a
+    class.
     """
     training, validation = parts
-    if training.y.ndim != 1 or training.y.dtype.kind != "i":
-        raise UserError("--qat needs one class a sequence, and this data set has other targets: train without it.")
     options = Options(
         epochs=_EPOCHS,
         patience=_PATIENCE,

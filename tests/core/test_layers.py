@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         "quantize",
         "keras_import",
         "outputs",
+        "scores",
         "spec",
     },
     "chat": BASE | {"ir", "datasets", "runtimes", "tools", "source", "board", "device", "link"} | {"options", "report"},

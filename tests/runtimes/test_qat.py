@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from rnn_edge.calibrate import calibrate
 from rnn_edge.cells import all_cells
@@ -14,7 +20,7 @@ from rnn_edge.datasets import Dataset
 from rnn_edge.errors import UserError
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_float
-from rnn_edge.paths import MODELS
+from rnn_edge.paths import MODELS, Artifacts
 from rnn_edge.quantize import quantize
 from rnn_edge.source import dataset_of
 from rnn_edge.spec import ModelSpec
@@ -22,7 +28,7 @@ from tests.networks import NETWORKS, Network, float_model, samples
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is missing: pip install 'rnn-edge[train]'")
 
-from rnn_edge import spec  # noqa: E402
+from rnn_edge import progress, spec, training  # noqa: E402
 from rnn_edge.qat import fit, forward, weights  # noqa: E402
 from rnn_edge.qat.refine import refine  # noqa: E402
 from rnn_edge.train import Prepared, prepare  # noqa: E402
@@ -122,7 +128,7 @@ def test_training_lowers_the_loss_of_the_integers(cell: str, bits: int) -> None:
     assert min(losses) < 0.8 * losses[0]
     tuner = fit._Tuner(weights.weights_of(model), options)
     tuner.recalibrate(training)
-    assert tuner.loss(validation) == pytest.approx(min(losses))  # the best weights are the ones that stay
+    assert tuner.measure(validation)[0] == pytest.approx(min(losses))  # the best weights are the ones that stay
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -166,8 +172,39 @@ def test_a_model_of_a_specification_goes_on_learning_with_the_weights_it_is_expo
     assert set(most) == {7}
 
 
-def test_targets_that_are_no_classes_are_refused() -> None:
-    described, data, ready = power()
-    values = replace(ready.training, y=np.zeros((len(ready.training), 24, 1), np.float32))
+def test_the_command_trains_on_after_the_usual_training(tmp_path: Path) -> None:
+    """With a line for every epoch of both, each counted from 1."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rnn_edge", "train", "power", "--qat", "--out", tmp_path],
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = done.stderr.split("Quantization-aware training goes on from there.")
+    assert "seed 0, epoch 1 of at most" in before and "seed 0, epoch 1 of at most 40" in after
+    assert "int8, seed 0" in done.stdout and (tmp_path / "power" / "float.keras").is_file()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_epochs_after_a_note_are_counted_anew(terminal: bool) -> None:
+    logs, output = (
+        {"loss": 1.0, "val_loss": 1.0, "val_accuracy": 0.5},
+        Console(file=StringIO(), force_terminal=terminal),
+    )
+    seconds = iter(range(0, 1000, 20))
+    bars = Progress(console=output)
+    watch = progress.TrainingBars(bars) if terminal else progress.TrainingLines(output, lambda: float(next(seconds)))
+    for epoch in (1, 2, 3):
+        watch.epoch(0, epoch, 3, logs)
+    watch.note("again")
+    for epoch in (1, 2):
+        watch.epoch(0, epoch, 40, logs)
+    if terminal:
+        assert [(task.completed, task.total) for task in bars.tasks] == [(3, 3), (2, 40)]
+
+
+def test_targets_that_are_no_classes_are_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--qat needs one class a sequence"):
-        refine(ready.model, described, data, (values, values), 0, lambda *step: None)
+        training.run(
+            "demand", Artifacts(tmp_path / "demand", "demand"), 0, 1, progress.TrainingLines(Console()), quantized=True
+        )
+    assert not list(tmp_path.iterdir())
