@@ -79,8 +79,9 @@ def fine_tune(
         waited += 1
         if loss < best:
             best, kept, waited = loss, tuner.values(), 0
-        progress(epoch, options.epochs, {"loss": float(np.mean(losses)), "val_loss": loss, "val_accuracy": right})
-        if waited >= options.patience:
+        last = epoch if waited >= options.patience else options.epochs
+        progress(epoch, last, {"loss": float(np.mean(losses)), "val_loss": loss, "val_accuracy": right})
+        if epoch == last:
             break
     tuner.restore(kept)
 
