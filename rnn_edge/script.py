@@ -35,10 +35,11 @@ def interpret(program: Program, commands: Sequence[Command]) -> list[Result]:
 
 
 class _BatchedSession(InterpreterSession):
-    """An interpreter that has run the short sequences of a script from zero states beforehand, in one batch."""
+    """An interpreter that has run the short sequences of a script from a reset beforehand, in one batch."""
 
     def __init__(self, program: Program, commands: Sequence[Command]) -> None:
         super().__init__(program)
+        self._start = program.start_states()
         runs = {
             command.x.tobytes(): command.x
             for command in commands
@@ -56,7 +57,8 @@ class _BatchedSession(InterpreterSession):
 
     def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
         known = self._known.get(x.tobytes())
-        return known if known is not None and not any(state.any() for state in states) else super().run(x, states)
+        fresh = all(map(np.array_equal, states, self._start))
+        return known if known is not None and fresh else super().run(x, states)
 
 
 def limits(program: Program) -> tuple[int, int]:

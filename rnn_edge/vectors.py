@@ -60,13 +60,13 @@ class Session(Protocol):
 
 def play(session: Session, program: Program, commands: Iterable[Command]) -> Iterator[Result]:
     """The results of the steps and runs of a script, each instance with its own states."""
-    zero = [np.zeros(program.values[state.name].size, dtype=np.int64) for state in program.states]
-    instances = [list(zero) for _ in range(INSTANCES)]
+    start = program.start_states()
+    instances = [list(start) for _ in range(INSTANCES)]
     for command in commands:
         states = instances[command.instance]
         match command.verb:
             case "reset":
-                states = list(zero)
+                states = list(start)
             case "load":
                 states = list(command.states)
             case "step":

@@ -13,7 +13,10 @@ from rnn_edge.ir.program import Op, Program, State, Value
 FRACTION = 12
 """Everything but gates is at 2^-12, so that most pairs of values can be added."""
 
-KINDS = ("matvec", "matvec", "add", "add", "sub", "mul", "mul", "rescale", "sigmoid", "tanh", "relu", "slice", "slice")
+KINDS = (
+    *("matvec", "matvec", "add", "add", "sub", "mul", "mul", "rescale", "shift", "sigmoid", "tanh", "relu", "maximum"),
+    *("slice", "slice", "concat", "widen", "int8 slice"),
+)
 
 
 class _Maker:
@@ -49,12 +52,26 @@ class _Maker:
         match kind:
             case "matvec":
                 self.matvec(name, x, self.rng.randint(1, 5))
-            case "add" | "sub" if value.scale == self.values[b].scale:
+            case "add" | "sub" | "maximum" if value.scale == self.values[b].scale:
                 self.ops.append(Op(kind, self.define(name, value.size, scale=value.scale), (x, b)))
             case "mul":
                 self.ops.append(Op(kind, self.define(name, value.size), (x, b)))
             case "rescale":
                 self.ops.append(Op(kind, self.define(name, value.size, "int8", value.scale * 256), (x,)))
+            case "shift":
+                self.ops.append(Op(kind, self.define(name, value.size, scale=value.scale * 16), (x,)))
+            case "concat":
+                y = self.rng.choice([v for v in wide if self.values[v].scale == value.scale])
+                size = value.size + self.values[y].size
+                self.ops.append(Op(kind, self.define(name, size, scale=value.scale), (x, y)))
+            case "widen" | "int8 slice" if "x" in readable and self.values["x"].dtype == "int8":
+                whole = self.values["x"]
+                if kind == "widen":
+                    self.ops.append(Op(kind, self.define(name, whole.size), ("x",)))
+                else:
+                    begin = self.rng.randrange(whole.size)
+                    size = self.rng.randint(1, whole.size - begin)
+                    self.ops.append(Op("slice", self.define(name, size, "int8"), ("x",), (), begin))
             case "relu":
                 self.ops.append(Op(kind, self.define(name, value.size, scale=value.scale), (x,)))
             case "sigmoid" | "tanh" if value.fraction <= 12:
@@ -109,7 +126,9 @@ def random_program(seed: int, name: str = "random") -> Program:
             ops=tuple(maker.ops),
             body_ops=body_ops,
             input=x,
-            states=tuple(State(old, new) for old, new in zip(states, following, strict=True)),
+            states=tuple(
+                State(old, new, rng.choice([0, 0, -32768, 5])) for old, new in zip(states, following, strict=True)
+            ),
             output=rng.choice(readable[-3:]),
             every_step=every_step,
             softmax=False,

@@ -125,6 +125,17 @@ RNN_PIECE rnn_lanes rnn_relu(rnn_lanes x)
     return y;
 }
 
+/* SEL takes a where a - b is not negative. */
+RNN_PIECE rnn_lanes rnn_maximum(rnn_lanes a, rnn_lanes b)
+{
+    rnn_lanes y;
+    __asm__("ssub16 %0, %1, %2\n\t"
+            "sel %0, %1, %2"
+            : "=&r"(y)
+            : "r"(a), "r"(b));
+    return y;
+}
+
 /* v * 2^-15 in the high half, rounded half up at one bit, then half away from zero, |v| <= 2^30:
  *     v >= 0: (v + 2^14 + 1) >> 15 = (2 v + 2^15 + 2) >> 16
  *     v <  0: (v + 2^14 - 1) >> 15 = (2 (v - 1) + 2^15 + 1) >> 16, the sum before >> 16 being odd
@@ -152,15 +163,18 @@ RNN_INLINE rnn_lanes rnn_mul(rnn_lanes a, rnn_lanes b, int shift)
     return rnn_pack_low(rnn_round(low, shift), rnn_round(high, shift));
 }
 
+RNN_INLINE rnn_lanes rnn_shift(rnn_lanes a, int shift)
+{
+    return rnn_pack_low(rnn_round((int16_t)a, shift), rnn_round((int32_t)a >> 16, shift));
+}
+
 /* For 8 bits: 2 less where x < 0 makes the 129 a 127; what saturates stays outside of int8. */
 RNN_INLINE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
 {
     if (shift == 8)
         return rnn_odd_bytes(rnn_add(rnn_sub(a, a >> 14 & 0x00020002), 0x00810081));
-    const uint32_t low = rnn_round((int16_t)a, shift);
-    const uint32_t high = rnn_round((int32_t)a >> 16, shift);
     rnn_lanes y;
-    __asm__("ssat16 %0, #8, %1" : "=r"(y) : "r"(rnn_pack_low(low, high)));
+    __asm__("ssat16 %0, #8, %1" : "=r"(y) : "r"(rnn_shift(a, shift)));
     return y;
 }
 

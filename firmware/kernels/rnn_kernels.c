@@ -170,6 +170,12 @@ void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int3
         y[i] = row[i];
 }
 
+void rnn_widen_s16(int16_t *y, const int8_t *x, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        y[i] = x[i];
+}
+
 void rnn_narrow(int8_t *y, const rnn_operand *x, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)

@@ -71,6 +71,9 @@ void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linea
 void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 
+/* y = x */
+void rnn_widen_s16(int16_t *y, const int8_t *x, int32_t n);
+
 /* y = x, which holds int8 values. */
 void rnn_narrow(int8_t *y, const rnn_operand *x, int32_t n);
 

@@ -57,6 +57,11 @@ RNN_INLINE rnn_lanes rnn_relu(rnn_lanes x)
     return vmaxq_s16(x, vdupq_n_s16(0));
 }
 
+RNN_INLINE rnn_lanes rnn_maximum(rnn_lanes a, rnn_lanes b)
+{
+    return vmaxq_s16(a, b);
+}
+
 /* v * 2^-shift, one bit rounded half up, the rest half away from zero. |half| <= 2^29. */
 RNN_FOLDED int32x4_t rnn_shift_round(int32x4_t v, int shift)
 {
@@ -92,12 +97,17 @@ RNN_INLINE rnn_lanes rnn_mul(rnn_lanes a, rnn_lanes b, int shift)
 }
 
 /* |half| <= 2^14: no sum leaves 16 bits. */
-RNN_INLINE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
+RNN_INLINE rnn_lanes rnn_shift(rnn_lanes a, int shift)
 {
     rnn_lanes half = vrshrq_n_s16(a, 1);
     if (shift > 1)
         half = vaddq_s16(half, vshrq_n_s16(half, 15));
-    const rnn_lanes y = vrshlq_n_s16(half, 1 - shift);
+    return vrshlq_n_s16(half, 1 - shift);
+}
+
+RNN_INLINE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
+{
+    const rnn_lanes y = rnn_shift(a, shift);
     return vmaxq_s16(vminq_s16(y, vdupq_n_s16(INT8_MAX)), vdupq_n_s16(INT8_MIN));
 }
 

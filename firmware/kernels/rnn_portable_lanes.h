@@ -122,6 +122,11 @@ RNN_PIECE rnn_lanes rnn_relu(rnn_lanes x)
     return x > 0 ? x : 0;
 }
 
+RNN_PIECE rnn_lanes rnn_maximum(rnn_lanes a, rnn_lanes b)
+{
+    return a > b ? a : b;
+}
+
 /* v * 2^-shift, |v| <= 2^30, 1 <= shift <= 30: one bit rounded half up, the rest half away from
  * zero. For shift > 1 this is floor((v + d) * 2^-shift + 1/2), d = 1 for v >= 0 and -1 for v < 0.
  * The sums are at most 2^30 + 2^29 + 1. */
@@ -175,6 +180,11 @@ RNN_PIECE rnn_lanes rnn_rescale(rnn_lanes a, int shift)
 #endif
     const int32_t v = rnn_shift_round(a, shift);
     return (rnn_lanes)(v > INT8_MAX ? INT8_MAX : v < INT8_MIN ? INT8_MIN : v);
+}
+
+RNN_PIECE rnn_lanes rnn_shift(rnn_lanes a, int shift)
+{
+    return (rnn_lanes)rnn_shift_round(a, shift);
 }
 
 /* ---- Sigmoid and tanh ----------------------------------------------------------------------- */

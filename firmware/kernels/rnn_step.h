@@ -8,8 +8,10 @@
  *   rnn_mul               sat16(a * b * 2^-shift), rounded half up at one bit, then half away from
  *                         zero, 1 <= shift <= 30
  *   rnn_rescale           sat8(a * 2^-shift), rounded as rnn_mul, 1 <= shift <= 15
+ *   rnn_shift             a * 2^-shift, rounded as rnn_mul, 1 <= shift <= 15
  *   rnn_sigmoid, rnn_tanh of a * 2^-fraction, in units of 2^-15, 0 <= fraction <= 12
  *   rnn_relu              max(a, 0)
+ *   rnn_maximum           max(a, b)
  *   rnn_matvec_*          y = requantize(W x + b); x of int8 values or of int16
  *   rnn_matvec_add_*      y = sat16(y + requantize(W x + b))
  *   rnn_widen             int8 to the form that rnn_matvec_s8 takes

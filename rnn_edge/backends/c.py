@@ -86,7 +86,7 @@ def binding(program: Program) -> str:
 def self_test(program: Program, x: IntArray) -> str:
     """`model_self_test.h`: inputs `[steps, inputs]`, the output of every step from a reset on, and the last states."""
     interpreter = Interpreter(program)
-    states = interpreter.zero_state()
+    states = interpreter.start_states()
     outputs = []
     for row in x:
         y, states = interpreter.step(row[None], states)
@@ -104,7 +104,7 @@ def _facts(program: Program) -> dict[str, Any]:
     """What the templates say about a program."""
     name, tokens = program.name, program.tokens
     x, y = program.values[program.input], program.values[program.output]
-    states = [program.values[state.name] for state in program.states]
+    states = [(state, program.values[state.name].size) for state in program.states]
     upper, x_type = name.upper(), f"{x.dtype}_t"
     return {
         "name": name,
@@ -127,7 +127,14 @@ def _facts(program: Program) -> dict[str, Any]:
         "output": f"{y.dtype}_t",
         "output_type": _TYPE_NAMES[y.dtype],
         "output_bits": np.dtype(y.dtype).itemsize * 8,
-        "states": [{"name": identifier(state.name, name), "size": state.size} for state in states],
+        "states": [
+            {
+                "name": identifier(state.name, name),
+                "size": size,
+                "start": "INT16_MIN" if state.start == -32768 else state.start,
+            }
+            for state, size in states
+        ],
         "every_step": program.every_step,
         "softmax": program.softmax,
         "softmax_multiplier": arithmetic.softmax_multiplier(y.scale),

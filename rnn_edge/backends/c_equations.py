@@ -16,9 +16,13 @@ FORMS = {
     "sub": "{a} - {b}",
     "mul": "{a} * {b}",
     "rescale": "{a} in 8 bits",
+    "shift": "{a} in coarser steps",
     "sigmoid": "sigmoid({a})",
     "tanh": "tanh({a})",
     "relu": "max({a}, 0)",
+    "maximum": "max({a}, {b})",
+    "concat": "{a}, {b}",
+    "widen": "{a} in 16 bits",
     "gather": "table[{a}]",
 }
 """Every kind but slice, which has the name of its own."""

@@ -32,9 +32,11 @@ CALLS: dict[str, Call] = {
     "sub": Call("rnn_sub({a}, {b})"),
     "mul": Call("rnn_mul({a}, {b}, {p})", mul_shift),
     "rescale": Call("rnn_rescale({a}, {p})", rescale_shift),
+    "shift": Call("rnn_shift({a}, {p})", rescale_shift),
     "sigmoid": Call("rnn_sigmoid({a}, {p})", _fraction),
     "tanh": Call("rnn_tanh({a}, {p})", _fraction),
     "relu": Call("rnn_relu({a})"),
+    "maximum": Call("rnn_maximum({a}, {b})"),
 }
 """Every kind that works element by element."""
 

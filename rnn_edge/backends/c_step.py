@@ -9,7 +9,7 @@ from itertools import groupby
 
 from ..ir.plan import INPUT, LOCAL, OUTPUT, Copy, Part, Place, local_arrays
 from ..ir.program import Op, Program, Value
-from ..ir.statements import Gather, Loop, Product, Statement
+from ..ir.statements import Loop, Move, Product, Statement
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names
@@ -38,8 +38,7 @@ def scratch_bytes(program: Program, part: Part) -> int:
     """Most bytes that the arrays of a part take on any core: where int8 operands are widened to int16 by fours."""
     arrays, sections = local_arrays(program, part), _sections(program, part)
     homes = [{name for name in arrays if _home(part, name, sections) == index} for index in range(len(sections))]
-    widened = program.values[program.input]
-    wide = _words(widened) if _reads_input(program, part) and widened.dtype == "int8" else 0
+    wide = sum(_words(program.values[name]) for name in _operands_of_input(program, part).values())
     everywhere = sum(_words(value) for name, value in arrays.items() if not any(name in home for home in homes))
     return everywhere + wide + max((sum(_words(arrays[name]) for name in home) for home in homes), default=0)
 
@@ -75,14 +74,16 @@ def _home(part: Part, name: str, sections: Sequence[_Section]) -> int | None:
 def _uses(part: Part, index: int) -> set[str]:
     statement = part.statements.order[index]
     values = [*part.statements.reads(index), *(statement.stores if isinstance(statement, Loop) else ())]
-    values += [statement.op.output] if isinstance(statement, Gather) else []
+    values += [statement.op.output] if isinstance(statement, Move) else []
     targets = {statement.target.array} if isinstance(statement, Product) else set()
     return {part.statements.views[name].array for name in values} | targets
 
 
-def _reads_input(program: Program, part: Part) -> bool:
-    products = [s.op for s in part.statements.order if isinstance(s, Product)]
-    return any(part.find(op.inputs[0])[0].area == INPUT for op in products)
+def _operands_of_input(program: Program, part: Part) -> dict[int, str]:
+    """The int8 input, or slices of it, that products read: first element -> value."""
+    read = [s.op.inputs[0] for s in part.statements.order if isinstance(s, Product)]
+    found = {name: part.find(name) for name in read if program.values[name].dtype == "int8"}
+    return {offset: name for name, (place, offset) in found.items() if place.area == INPUT}
 
 
 class _Writer:
@@ -123,14 +124,15 @@ class _Writer:
         return " " * indent + (f"RNN_OPERAND({text}, {value.size});" if operand else f"int16_t {text}[{value.size}];")
 
     def _widening(self) -> list[str]:
-        """The caller's int8 vector in the form that products take."""
-        value = self._program.values[self._program.input]
-        if not _reads_input(self._program, self._part) or value.dtype != "int8":
-            return []
-        return [
-            f"    RNN_WIDENED(x_wide, {value.size});",
-            f"    const rnn_operand *const x8 = rnn_widen(x_wide, {self._names.input}, {value.size});",
-        ]
+        """The caller's int8 vector, or slices of it, in the form that products take."""
+        lines = []
+        for offset, name in sorted(_operands_of_input(self._program, self._part).items()):
+            size, apart = self._program.values[name].size, f"_{offset}" if offset else ""
+            lines += [
+                f"    RNN_WIDENED(x_wide{apart}, {size});",
+                f"    const rnn_operand *const x8{apart} = rnn_widen(x_wide{apart}, {self._at(name)}, {size});",
+            ]
+        return lines
 
     # statements
 
@@ -146,16 +148,30 @@ class _Writer:
                 blocks += [with_notes(calls, indent), [*comment, *lines]]
                 calls = self._probes(number, statement)
             else:
-                calls += [self._call(statement), *self._probes(number, statement)]
+                calls += [*self._calls(statement), *self._probes(number, statement)]
         return "\n\n".join("\n".join(lines) for lines in [*blocks, with_notes(calls, indent)] if lines)
 
-    def _call(self, statement: Product | Gather) -> tuple[str, str]:
-        op, note = statement.op, self._equations.of(statement.op)
-        if isinstance(statement, Gather):
-            place, _ = self._part.find(op.output)
-            kind = "s8" if place.area == OUTPUT else "operand"
-            size, table = self._program.values[op.output].size, f"{self._program.name}_{op.output}_table"
-            return f"rnn_gather_{kind}({self._at(op.output)}, {table}, token, {size});", note
+    def _calls(self, statement: Product | Move) -> list[tuple[str, str]]:
+        return [self._product(statement)] if isinstance(statement, Product) else self._move(statement.op)
+
+    def _move(self, op: Op) -> list[tuple[str, str]]:
+        note, place, offset = self._equations.of(op), *self._part.find(op.output)
+        size, target = self._program.values[op.output].size, self._at(op.output)
+        match op.kind:
+            case "gather":
+                kind, table = "s8" if place.area == OUTPUT else "operand", f"{self._program.name}_{op.output}_table"
+                return [(f"rnn_gather_{kind}({target}, {table}, token, {size});", note)]
+            case "widen":
+                return [(f"rnn_widen_s16({target}, {self._at(op.inputs[0])}, {size});", note)]
+        a, b = (self._program.values[name].size for name in op.inputs)
+        behind = self._names.pointer(place, offset + a)
+        return [
+            (f"memcpy({target}, {self._at(op.inputs[0])}, {a} * sizeof(int16_t));", note),
+            (f"memcpy({behind}, {self._at(op.inputs[1])}, {b} * sizeof(int16_t));", ""),
+        ]
+
+    def _product(self, statement: Product) -> tuple[str, str]:
+        op = statement.op
         place, offset = self._part.places[statement.target.array], statement.target.offset
         kernel = f"matvec{kernel_of(self._program, op)}{'_add' if statement.adds else ''}"
         kind = "s8" if self._program.values[op.inputs[0]].dtype == "int8" else "s16"
@@ -164,9 +180,10 @@ class _Writer:
         return f"rnn_{kernel}_{kind}({target}, {x}, {linear});", self._equations.product(statement)
 
     def _operand(self, op: Op) -> str:
-        place, _ = self._part.find(op.inputs[0])
-        narrow = self._program.values[op.inputs[0]].dtype == "int8"
-        return "x8" if place.area == INPUT and narrow else self._at(op.inputs[0])
+        place, offset = self._part.find(op.inputs[0])
+        if place.area != INPUT or self._program.values[op.inputs[0]].dtype != "int8":
+            return self._at(op.inputs[0])
+        return f"x8_{offset}" if offset else "x8"
 
     def _at(self, value: str) -> str:
         return self._names.pointer(*self._part.find(value))

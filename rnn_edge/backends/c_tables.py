@@ -10,7 +10,7 @@ from ..ir.headroom import headroom, saturates
 from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
-from ..ir.statements import Gather, Product
+from ..ir.statements import Move, Product
 from .c_products import Kernel, kernel_of, packed
 from .c_text import Table, table
 from .layouts import Column, Layout, Linear, all_layouts
@@ -42,7 +42,8 @@ class Tables:
 def all_tables(program: Program, plan: Plan) -> tuple[Tables, list[Tables]]:
     """What every core has, then what each kind of core has besides."""
     products = [s for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Product)]
-    gathers = [s.op for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Gather)]
+    moves = [s.op for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Move)]
+    gathers = [op for op in moves if op.kind == "gather"]
     kernels = [(product, kernel_of(program, product.op)) for product in products]
     rare = [_RARE[kernel](program, product) for product, kernel in kernels if kernel is not Kernel.FAST]
     common = [*(_embedding(program, op) for op in gathers), *(one for tables, _ in rare for one in tables)]

@@ -155,6 +155,10 @@ def _rescale(graph: Graph, op: Op) -> None:
     graph.bind(op.output, graph.clip(graph.shift_round(graph.tensor_of(op.inputs[0]), shift), 8))
 
 
+def _shift(graph: Graph, op: Op) -> None:
+    graph.bind(op.output, graph.shift_round(graph.tensor_of(op.inputs[0]), rescale_shift(graph.program, op)))
+
+
 def _curve_tables(top: int, bits: int, middle: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Base and slope of the interpolated curve on its signed intervals, in the order 0 .. 255, -255 .. -1.
 
@@ -203,6 +207,18 @@ def _slice(graph: Graph, op: Op) -> None:
         graph.bind(cut.output, part)
 
 
+def _maximum(graph: Graph, op: Op) -> None:
+    graph.bind(op.output, graph.node("Max", *(graph.tensor_of(name) for name in op.inputs)))
+
+
+def _concat(graph: Graph, op: Op) -> None:
+    graph.bind(op.output, graph.node("Concat", *(graph.tensor_of(name) for name in op.inputs), axis=0))
+
+
+def _widen(graph: Graph, op: Op) -> None:
+    graph.bind(op.output, graph.tensor_of(op.inputs[0]))
+
+
 def _gather(graph: Graph, op: Op) -> None:
     table = graph.constant(graph.program.constants[op.constants[0]], "int8")
     graph.bind(op.output, graph.node("Gather", table, graph.tensor_of(op.inputs[0]), axis=0), "int8")
@@ -214,9 +230,13 @@ NODES: dict[str, Callable[[Graph, Op], None]] = {
     "sub": _sum("Sub"),
     "mul": _mul,
     "rescale": _rescale,
+    "shift": _shift,
     "sigmoid": _curve(top=0x7FFF << 1, bits=9, shift=10, middle=1 << 24, zero=0),
     "tanh": _curve(top=0xFFFF, bits=8, shift=8, middle=0, zero=1 << 16),
     "relu": _relu,
+    "maximum": _maximum,
     "slice": _slice,
+    "concat": _concat,
+    "widen": _widen,
     "gather": _gather,
 }

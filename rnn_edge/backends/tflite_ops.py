@@ -150,6 +150,10 @@ def _slice(graph: Graph, op: Op) -> None:
         graph.bind(cut.output, output)
 
 
+def _widen(graph: Graph, op: Op) -> None:
+    graph.bind(op.output, graph.widened(op.inputs[0]))
+
+
 def rows_of_table(graph: Graph, op: Op, tokens: int, output: int) -> int:
     """`output` with the rows of the embedding of `op` at an int32 tensor of any shape."""
     quantization = graph.quantization(op.output)
@@ -170,9 +174,13 @@ BUILTINS: dict[str, Callable[[Graph, Op], None]] = {
     "sub": _builtin("SUB", 3, "SubOptions", PotScaleInt16=True),
     "mul": _builtin("MUL", 4, "MulOptions"),
     "rescale": _builtin("QUANTIZE", 2, "QuantizeOptions"),
+    "shift": _builtin("QUANTIZE", 2, "QuantizeOptions"),
     "sigmoid": _builtin("LOGISTIC", 3),
     "tanh": _builtin("TANH", 3),
     "relu": _builtin("RELU", 2),
+    "maximum": _builtin("MAXIMUM", 4, "MaximumMinimumOptions"),
     "slice": _slice,
+    "concat": _builtin("CONCATENATION", 3, "ConcatenationOptions", Axis=3),
+    "widen": _widen,
     "gather": _gather,
 }

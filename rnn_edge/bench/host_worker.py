@@ -47,12 +47,12 @@ def _onnxruntime(program: Program, artifacts: Artifacts, x: IntArray) -> _Work:
         return onnxruntime.InferenceSession(read_model(path), options, providers=["CPUExecutionProvider"])
 
     step, sequence = open_session(artifacts.onnx_step), open_session(artifacts.onnx_sequence)
-    names, zeros = ["x", *(state.name for state in program.states)], _zero_states(program)
+    names, start = ["x", *(state.name for state in program.states)], _start_states(program)
     inputs = [np.asarray(typed_input(program, row)) for row in x]
-    all_at_once = dict(zip(names, [typed_input(program, x), *zeros], strict=True))
+    all_at_once = dict(zip(names, [typed_input(program, x), *start], strict=True))
 
     def steps(count: int) -> None:
-        states = zeros
+        states = start
         for row in islice(cycle(inputs), count):
             _, *states = step.run(None, dict(zip(names, [row, *states], strict=True)))
 
@@ -62,18 +62,18 @@ def _onnxruntime(program: Program, artifacts: Artifacts, x: IntArray) -> _Work:
 def _tflite(module: Any, program: Program, artifacts: Artifacts, x: IntArray) -> _Work:
     step = module.Interpreter(model_content=read_model(artifacts.tflite_step), num_threads=1)
     sequence = module.Interpreter(model_content=read_model(artifacts.tflite_sequence), num_threads=1)
-    zeros = [state[None] for state in _zero_states(program)]
+    start = [state[None] for state in _start_states(program)]
     inputs = [typed_input(program, row)[None] for row in x]
     all_at_once = typed_input(program, x)[None]
     sequence.resize_tensor_input(sequence.get_input_details()[0]["index"], all_at_once.shape, strict=True)
     step_call, sequence_call = (_tflite_call(interpreter) for interpreter in (step, sequence))
 
     def steps(count: int) -> None:
-        states = zeros
+        states = start
         for row in islice(cycle(inputs), count):
             _, *states = step_call([row, *states])
 
-    return _Work(steps, lambda: sequence_call([all_at_once, *zeros]))
+    return _Work(steps, lambda: sequence_call([all_at_once, *start]))
 
 
 def _tflite_call(interpreter: Any) -> Callable[[Sequence[NDArray[Any]]], list[NDArray[Any]]]:
@@ -134,9 +134,9 @@ WORK = {
 }
 
 
-def _zero_states(program: Program) -> list[NDArray[Any]]:
-    values = [program.values[state.name] for state in program.states]
-    return [np.zeros(value.size, dtype=DTYPES[value.dtype]) for value in values]
+def _start_states(program: Program) -> list[NDArray[Any]]:
+    dtypes = [DTYPES[program.values[state.name].dtype] for state in program.states]
+    return [state.astype(dtype) for state, dtype in zip(program.start_states(), dtypes, strict=True)]
 
 
 def main(name: str, folder: str, model: str, inputs: str) -> None:

@@ -83,6 +83,8 @@ def _check_edges(program: Program) -> None:
         old, new = program.values[state.name], program.values[state.next]
         same = (old.dtype, old.size, old.scale) == (new.dtype, new.size, new.scale) == ("int16", old.size, old.scale)
         _require(same and old.zero_point == 0, f"has a state {state.name!r} whose next value has another format")
+        in_range = isinstance(state.start, int) and -32768 <= state.start <= 32767
+        _require(in_range, f"has a state {state.name!r} that starts at {state.start!r}")
     _require(program.values[program.output].dtype != "int32", f"has tokens as its output {program.output!r}")
     gathered = any(op.kind == "gather" for op in program.ops)
     _require(program.values[program.input].dtype != "int32" or gathered, "takes tokens but has no table for them")

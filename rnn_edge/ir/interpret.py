@@ -25,10 +25,9 @@ class Interpreter:
         self._head = _prepared(program, program.ops[program.body_ops :])
         self._next = [state.next for state in program.states]
 
-    def zero_state(self, batch: int = 1) -> list[IntArray]:
-        """The state after a reset."""
-        sizes = [self.program.values[state.name].size for state in self.program.states]
-        return [np.zeros((batch, size), dtype=np.int64) for size in sizes]
+    def start_states(self, batch: int = 1) -> list[IntArray]:
+        """The states `[batch, units]` after a reset."""
+        return [np.tile(state, (batch, 1)) for state in self.program.start_states()]
 
     def trace(self, x: IntArray, states: Sequence[IntArray]) -> dict[str, IntArray]:
         """Every value of one step by name, in the order in which the step computes them; `x` is `[batch, inputs]`."""
@@ -58,7 +57,7 @@ class Interpreter:
         """
         batch, steps, _ = x.shape
         lengths = np.full(batch, steps) if lengths is None else lengths
-        current = self.zero_state(batch) if states is None else [state.copy() for state in states]
+        current = self.start_states(batch) if states is None else [state.copy() for state in states]
         outputs = np.zeros((batch, steps, self.program.values[self.program.output].size), dtype=np.int64)
         for t in range(steps):
             rows = np.flatnonzero(lengths > t)

@@ -125,6 +125,7 @@ def _matvec(program: Program, op: Op) -> Meaning:
 
 _OF_ONE_INT16: dict[str, Callable[[IntArray, int], IntArray]] = {
     "rescale": lambda x, shift: arithmetic.saturate(arithmetic.shift_round(x, shift), 8),
+    "shift": arithmetic.shift_round,  # at most half of x: nothing saturates
     "sigmoid": arithmetic.sigmoid,
     "tanh": arithmetic.tanh,
 }
@@ -164,7 +165,7 @@ def _mul(program: Program, op: Op) -> Meaning:
 
 
 def rescale_shift(program: Program, op: Op) -> int:
-    """Bits by which a rescale shifts its input."""
+    """Bits by which a rescale or a shift shifts its input."""
     (x,), y = _values(program, op)
     return Value("ratio", "int16", 1, x.scale / y.scale).fraction
 
@@ -178,7 +179,14 @@ def _rescale_rule(program: Program, op: Op) -> None:
 
 
 def _rescale(program: Program, op: Op) -> Meaning:
-    return _tabulated("rescale", rescale_shift(program, op))
+    return _tabulated(op.kind, rescale_shift(program, op))
+
+
+def _shift_rule(program: Program, op: Op) -> None:
+    (x,), y = _values(program, op)
+    _require_int16(op, x, y)
+    _require_size(op, y, x)
+    _require(1 <= rescale_shift(program, op) <= 15, op, f"shift {rescale_shift(program, op)} is outside 1 to 15")
 
 
 def _curve_rule(program: Program, op: Op) -> None:
@@ -197,6 +205,13 @@ def _tanh(program: Program, op: Op) -> Meaning:
     return _tabulated("tanh", program.values[op.inputs[0]].fraction)
 
 
+def _maximum_rule(program: Program, op: Op) -> None:
+    (a, b), y = _values(program, op)
+    _require_int16(op, a, b, y)
+    _require_size(op, y, a, b)
+    _require(a.scale == b.scale == y.scale, op, "all scales must be equal")
+
+
 def _relu_rule(program: Program, op: Op) -> None:
     (x,), y = _values(program, op)
     _require_int16(op, x, y)
@@ -208,9 +223,12 @@ def _relu_rule(program: Program, op: Op) -> None:
 
 
 def _slice_rule(program: Program, op: Op) -> None:
+    """An int8 slice is one of the input alone: what a step computes in int8 has a layout of its own in C."""
     (x,), y = _values(program, op)
-    _require_int16(op, x, y)
+    if x.name != program.input or x.dtype != "int8":
+        _require_int16(op, x, y)
     _require(x.scale == y.scale, op, "both scales must be equal")
+    _require((x.dtype, x.zero_point) == (y.dtype, y.zero_point), op, "both formats must be equal")
     _require(
         op.begin >= 0 and op.begin + y.size <= x.size, op, f"elements {op.begin} to {op.begin + y.size} of {x.size}"
     )
@@ -219,6 +237,23 @@ def _slice_rule(program: Program, op: Op) -> None:
 def _slice(program: Program, op: Op) -> Meaning:
     end = op.begin + program.values[op.output].size
     return lambda x: x[:, op.begin : end]
+
+
+def _concat_rule(program: Program, op: Op) -> None:
+    (a, b), y = _values(program, op)
+    _require_int16(op, a, b, y)
+    _require(y.size == a.size + b.size, op, f"{a.size} and {b.size} elements are not {y.size}")
+    _require(a.scale == b.scale == y.scale, op, "all scales must be equal")
+
+
+def _widen_rule(program: Program, op: Op) -> None:
+    """Of the input alone, as an int8 slice."""
+    (x,), y = _values(program, op)
+    _require(x.name == program.input and x.dtype == "int8", op, f"{x.name!r} must be an int8 input")
+    _require(x.zero_point == 0, op, f"{x.name!r} must lie around zero")
+    _require_int16(op, y)
+    _require_size(op, y, x)
+    _require(x.scale == y.scale, op, "both scales must be equal")
 
 
 def _gather_rule(program: Program, op: Op) -> None:
@@ -280,6 +315,7 @@ KINDS: dict[str, Kind] = {
         _rescale_rule,
         _rescale,
     ),
+    "shift": Kind(1, 0, "y = shift_round(x, s), s_x / s_y = 2^-s", "1 <= s <= 15", _shift_rule, _rescale),
     "sigmoid": Kind(
         1,
         0,
@@ -297,7 +333,20 @@ KINDS: dict[str, Kind] = {
         _tanh,
     ),
     "relu": Kind(1, 0, "y = max(x, 0)", "equal scales", _relu_rule, lambda program, op: lambda x: np.maximum(x, 0)),
+    "maximum": Kind(2, 0, "y = max(a, b)", "equal scales", _maximum_rule, lambda program, op: np.maximum),
     "slice": Kind(1, 0, "y = x[begin : begin + n]", "inside x", _slice_rule, _slice, elementwise=False),
+    "concat": Kind(
+        2,
+        0,
+        "y = a, then b",
+        "equal scales",
+        _concat_rule,
+        lambda program, op: lambda a, b: np.concatenate([a, b], axis=1),
+        elementwise=False,
+    ),
+    "widen": Kind(
+        1, 0, "y = x, int8 to int16", "equal scales, zero point 0", _widen_rule, lambda program, op: lambda x: x, False
+    ),
     "gather": Kind(
         1,
         1,

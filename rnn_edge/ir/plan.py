@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .program import Op, Program, Value
-from .statements import Gather, Loop, Product, Statements, group
+from .statements import Loop, Move, Product, Statements, group
 
 INPUT, OUTPUT, STATE, LOCAL = "input", "output", "state", "local"
 
@@ -122,7 +122,7 @@ def _written(statements: Statements, index: int) -> Sequence[str]:
             return [statement.target.array]
         case Product():
             return []
-        case Gather():
+        case Move():
             return [statement.op.output]
         case Loop():
             return statement.stores

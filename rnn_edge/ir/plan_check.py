@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .plan import INPUT, OUTPUT, STATE, Part, Place, Plan, local_arrays
 from .program import Program, Value
-from .statements import Gather, Loop, Product
+from .statements import Loop, Move, Product
 
 Tag = tuple[str, int]
 """An element of the value of that name."""
@@ -61,7 +61,7 @@ class _Memory:
         match statement:
             case Product():
                 self._follow_product(part, statement)
-            case Gather():
+            case Move():
                 self.write(*part.find(statement.op.output), self._tags(statement.op.output))
             case Loop():
                 self._follow_loop(part, index, statement)

@@ -59,10 +59,14 @@ class Op:
 
 @dataclass(frozen=True)
 class State:
-    """A value carried from step to step: `name` is read, `next` becomes its new content."""
+    """A value carried from step to step: `name` is read, `next` becomes its new content.
+
+    After a reset each of its elements is `start`.
+    """
 
     name: str
     next: str
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,10 @@ class Program:
             return None
         return min(len(self.constants[op.constants[0]]) for op in self.ops if op.kind == "gather")
 
+    def start_states(self) -> list[NDArray[np.int64]]:
+        """The states `[units]` after a reset."""
+        return [np.full(self.values[state.name].size, state.start, dtype=np.int64) for state in self.states]
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 over the description and every constant: the identity of the program."""
@@ -118,7 +126,7 @@ def _to_json(program: Program) -> str:
         "name": program.name,
         "scheme": program.scheme,
         "input": program.input,
-        "states": [asdict(state) for state in program.states],
+        "states": [_without_defaults(state, start=0) for state in program.states],
         "output": program.output,
         "every_step": program.every_step,
         "softmax": program.softmax,
@@ -136,6 +144,11 @@ def _to_json(program: Program) -> str:
         if (configuration := getattr(program, name)) is not None:
             described[name] = dict(configuration)
     return json.dumps(described, indent=1)
+
+
+def _without_defaults(record: Any, **defaults: object) -> dict[str, Any]:
+    """A dataclass as a dictionary; what has its default says nothing, so that a field can come later."""
+    return {key: value for key, value in asdict(record).items() if defaults.get(key, ...) != value}
 
 
 def save(program: Program, json_path: Path, npz_path: Path) -> None:

@@ -41,8 +41,8 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Gather:
-    """One row of a table."""
+class Move:
+    """A gather, a widen or a concat: elements from where they stand into an array of their own."""
 
     op: Op
 
@@ -60,7 +60,7 @@ class Loop:
     stores: tuple[str, ...]
 
 
-Statement = Product | Gather | Loop
+Statement = Product | Move | Loop
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _Grouper:
     def __init__(self, program: Program, given: Sequence[str], wanted: set[str], every_value: bool) -> None:
         self.wanted = wanted
         self._program, self._values, self._every_value = program, program.values, every_value
-        self._order: list[Product | Gather | _OpenLoop] = []
+        self._order: list[Product | Move | _OpenLoop] = []
         self._views = {name: View(name) for name in given}
         self._defined = dict.fromkeys(given, -1)
         self._arrays = {name: program.values[name] for name in given}
@@ -138,7 +138,10 @@ class _Grouper:
                 self._readers[name].append(op)
         for op in ops:
             if op.output not in self._defined:
-                {"matvec": self._matvec, "slice": self._slice, "gather": self._gather}.get(op.kind, self._element)(op)
+                if KINDS[op.kind].elementwise:
+                    self._element(op)
+                else:
+                    {"matvec": self._matvec, "slice": self._slice}.get(op.kind, self._move)(op)
         looped = [op.output for loop in self._order if isinstance(loop, _OpenLoop) for op in loop.ops]
         for name in [*self.wanted, *(looped if self._every_value else ())]:
             self._in_memory(name)
@@ -162,16 +165,16 @@ class _Grouper:
         self._views[op.output] = View(parent.array, parent.offset + op.begin)
         self._defined[op.output] = self._defined[op.inputs[0]]
 
-    def _gather(self, op: Op) -> None:
-        self._in_memory(op.output)
+    def _move(self, op: Op) -> None:
+        for name in (*op.inputs, op.output):
+            self._in_memory(name)
         self._defined[op.output] = len(self._order)
-        self._order.append(Gather(op))
+        self._order.append(Move(op))
 
     # loops
 
     def _element(self, op: Op) -> None:
         """Into the last loop of as many elements that its inputs allow, or into a new one."""
-        assert KINDS[op.kind].elementwise
         size = self._values[op.output].size
         first = max(self._defined[name] for name in op.inputs)
         fits = (i for i in range(len(self._order) - 1, max(first, 0) - 1, -1) if self._joins(op, size, i))

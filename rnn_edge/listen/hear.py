@@ -68,7 +68,7 @@ def scores(heard: Ears, pieces: Iterable[NDArray[np.int16]]) -> Iterator[NDArray
     program = heard.program
     interpreter = Interpreter(program)
     multiplier = arithmetic.softmax_multiplier(program.values[program.output].scale)
-    states = interpreter.zero_state()
+    states = interpreter.start_states()
     for frames in frames_of(heard.features, pieces):
         rows = np.zeros((len(frames), heard.decision.classes), np.uint16)
         for row, x in zip(rows, from_raw(program, frames), strict=True):

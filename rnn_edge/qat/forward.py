@@ -35,7 +35,7 @@ class Exact:
 def interpret(program: Program, q: IntArray, lengths: NDArray[np.int64]) -> Exact:
     """Every value of every step; those past the end of a sequence go on from its last state and mean nothing."""
     interpreter = Interpreter(program)
-    states = interpreter.zero_state(len(q))
+    states = interpreter.start_states(len(q))
     traces = []
     for t in range(q.shape[1]):
         values = interpreter.trace(q[:, t], states)

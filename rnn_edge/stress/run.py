@@ -88,7 +88,7 @@ class _Integers:
 
     def __init__(self, program: Program, streams: int) -> None:
         self._interpreter = Interpreter(program)
-        self._states = self._interpreter.zero_state(streams)
+        self._states = self._interpreter.start_states(streams)
         self._next = [state.next for state in program.states]
         self._gates = sorted({op.inputs[0] for op in program.ops if op.kind in ("sigmoid", "tanh")})
         limits = np.iinfo(np.dtype(program.values[program.input].dtype))

@@ -44,7 +44,7 @@ def heard(program: Program, x: NDArray[np.int16]) -> tuple[NDArray[np.uint16], N
     """Scores `[frames, classes]` and detections `[frames]` of samples."""
     interpreter = Interpreter(program)
     multiplier = arithmetic.softmax_multiplier(program.values[program.output].scale)
-    states, scores = interpreter.zero_state(), []
+    states, scores = interpreter.start_states(), []
     for row in from_raw(program, FEATURES.frames(x)):
         y, states = interpreter.step(row[None], states)
         scores.append(arithmetic.softmax(y[0], multiplier))

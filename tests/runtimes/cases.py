@@ -115,7 +115,7 @@ def _commands(program: Program) -> Iterator[Command]:
 def _single_steps(program: Program, steps: int) -> Iterator[Command]:
     rng = np.random.default_rng(0)
     interpreter = Interpreter(program)
-    states = interpreter.zero_state()
+    states = interpreter.start_states()
     for row in random_inputs(program, rng, steps):
         yield Command("load", 0, None, tuple(state[0] for state in states))
         yield Command("step", 0, row[None])
