@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .cells import FloatArray
 from .errors import UserError
-from .float_model import FloatModel, RecurrentLayer
-from .readings import INPUT, FloatReading, Signal, read_body, read_head, state_names
+from .float_model import BidirectionalLayer, FloatModel, RecurrentLayer
+from .readings import INPUT, FloatReading, Signal, read_body, read_head, state_names, state_starts
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def run_float(
     reading = reading if reading is not None else FloatReading()
     batch, steps, _ = x.shape
     signals, outputs = normalize(model, x), None
-    states = [np.zeros((batch, size)) for _, _, size in state_names(model)]
+    slots = zip(state_names(model), state_starts(model), strict=True)
+    states = [np.full((batch, size), start) for (_, _, size), start in slots]
     for t in range(steps):
         rows = np.flatnonzero(lengths > t)
         given = [
@@ -110,9 +111,10 @@ def _check_samples(model: FloatModel, x: NDArray[np.generic], lengths: NDArray[n
 
 def long_memories(model: FloatModel, ranges: Ranges) -> list[str]:
     """Layers whose memory gate comes so near 1 that an int16 state may not follow (beyond some 300 steps)."""
+    sides = [(one.ahead, one.back) if isinstance(one, BidirectionalLayer) else (one,) for one in model.layers]
     return [
         layer.name
-        for layer in model.layers
+        for layer in (layer for side in sides for layer in side)
         if isinstance(layer, RecurrentLayer)
         and layer.cell.memory_gate is not None
         and ranges.peaks[f"{layer.name}_{layer.cell.memory_gate}"][1] > 1 - 1 / 300

@@ -25,7 +25,17 @@ def bundled() -> list[tuple[str, str, str, Metrics | None]]:
 
 
 def _described(layer: spec.LayerSpec) -> str:
-    return f"{layer.layer} {layer.width if isinstance(layer, spec.EmbeddingSpec) else layer.units}"
+    match layer:
+        case spec.EmbeddingSpec():
+            return f"{layer.layer} {layer.width}"
+        case spec.ConvSpec():
+            return f"{layer.layer} {layer.filters}"
+        case spec.PoolSpec():
+            return f"{layer.layer} {layer.size}"
+        case spec.GlobalPoolSpec():
+            return layer.layer
+    both = isinstance(layer, spec.RecurrentSpec) and layer.bidirectional
+    return f"{'bidirectional ' if both else ''}{layer.layer} {layer.units}"
 
 
 RuntimeRow = tuple[str, str, Found | Missing]

@@ -117,5 +117,6 @@ def _write_vectors(program: Program, source: Source, files: Artifacts) -> None:
     write_atomically(files.vectors, text.encode())
     packed = io.BytesIO()
     labels = np.full(len(test.x), -1) if test.labels is None else test.labels
-    np.savez(packed, x=test.x, lengths=test.lengths, labels=labels)
+    x, lengths = source.model.rows.back(test.x, test.lengths)
+    np.savez(packed, x=x, lengths=lengths, labels=labels)
     write_atomically(files.test_set, packed.getvalue())

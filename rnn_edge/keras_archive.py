@@ -24,8 +24,8 @@ _FILE_BYTES = sum(_LIMITS.values())
 _MEMBERS = 16
 _DATASETS_A_LAYER = 16
 
-# Where Keras keeps the variables of a plain layer, of a recurrent one and of what TimeDistributed wraps.
-_PLACES = ("vars", "cell/vars", "layer/vars")
+# Where Keras keeps the variables of a plain layer, of a recurrent one, and of what is wrapped in another.
+_PLACES = ("vars", "cell/vars", "layer/vars", "forward_layer/cell/vars", "backward_layer/cell/vars")
 
 _BROKEN = (
     OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, RecursionError,
@@ -35,7 +35,7 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One layer of the file; `arrays` maps a place (`vars`, `cell/vars`, `layer/vars`) to its variables in order."""
+    """One layer of the file; `arrays` maps a place (`vars`, `cell/vars` ...) to its variables in order."""
 
     name: str
     class_name: str

@@ -15,7 +15,7 @@ from .float_model import RecurrentLayer
 from .readings import INPUT, UNIT, Reading, Signal
 
 _KERAS_OPS: dict[str, Callable[..., Any]] = {
-    "matvec": lambda x, linear: ops.matmul(x, linear.weight) + linear.bias,
+    "matvec": lambda x, linear, weights: ops.matmul(x, linear.weight) + linear.bias,
     "add": ops.add,
     "sub": ops.subtract,
     "mul": ops.multiply,
@@ -71,7 +71,7 @@ class CellStep(keras.layers.Layer):  # type: ignore[misc]
             Signal(reading, name, UNIT if bound == 1.0 else name, state)
             for (name, bound), state in zip(cell.states.items(), states, strict=True)
         ]
-        output, following = reading.layer(layer, Signal(reading, "x", INPUT, x), given)
+        (output,), following = reading.layer(layer, [Signal(reading, "x", INPUT, x)], given)
         return output.payload, [signal.payload for signal in following]
 
 

@@ -11,7 +11,7 @@ from . import __version__
 from .calibrate import calibrate
 from .errors import ModelError
 from .files import write_atomically
-from .float_model import DenseLayer, EmbeddingLayer, FloatModel
+from .float_model import EmbeddingLayer, FloatModel, linears
 from .ir.check import SCHEMES
 from .quality import Quality, measure
 from .quantize import quantize
@@ -61,16 +61,9 @@ def measure_schemes(source: Source) -> dict[str, Quality]:
 
 def count_parameters(model: FloatModel) -> int:
     """Weights and biases, as stored in the program."""
-    count = 0
-    for layer in model.layers:
-        match layer:
-            case EmbeddingLayer():
-                count += layer.table.size
-            case DenseLayer():
-                count += layer.linear.weight.size + layer.linear.bias.size
-            case _:
-                count += sum(linear.weight.size + linear.bias.size for linear in layer.products.values())
-    return count
+    tables = sum(layer.table.size for layer in model.layers if isinstance(layer, EmbeddingLayer))
+    products = (linear for layer in model.layers for linear in linears(layer))
+    return tables + sum(linear.weight.size + linear.bias.size for linear in products)
 
 
 def save(metrics: Metrics, path: Path) -> None:

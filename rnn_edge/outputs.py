@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ir.arithmetic import IntArray
-from .ir.ops import UNIT_SCALE
+from .ir.elements import UNIT_SCALE
 from .ir.program import Program
 
 FloatArray = NDArray[np.float64]

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from .calibrate import Ranges
 from .cells import FloatArray, Linear
 from .errors import UserError
-from .float_model import FloatModel
+from .float_model import BidirectionalLayer, FloatModel
 from .ir.check import SCHEMES, check
-from .ir.ops import UNIT_SCALE, faulty_rows, requantization
+from .ir.elements import UNIT_SCALE
+from .ir.ops import faulty_rows, requantization
 from .ir.program import Op, Program, State, Value
-from .readings import INPUT, UNIT, Reading, Signal, read_body, read_head, state_names
+from .readings import INPUT, UNIT, WIDE_INPUT, Reading, Signal, read_body, read_head, state_names, state_starts
 
 OUTPUTS = ("int16", "int8")
 WEIGHT_BITS = (8, 4)
@@ -43,15 +44,13 @@ def quantize(
     states int16. `output` "int16", or "int8" (eight bits make ties between classes). `weight_bits` 8, or 4: weights of
     products are -7 to 7 then, in the same arithmetic.
     """
-    if scheme not in SCHEMES:
-        raise UserError(f"Scheme {scheme!r} is not known; give one of {', '.join(SCHEMES)}.")
-    if weight_bits not in WEIGHT_BITS:
-        raise UserError(f"{weight_bits} bits a weight are not supported; give one of {WEIGHT_BITS}.")
+    _check_choice(scheme, weight_bits)
     reading = IntReading(model, ranges, scheme, weight_bits)
     x = reading.given("x", INPUT, 1 if model.vocabulary is not None else model.inputs)
     states = [reading.given(name, form, size) for name, form, size in state_names(model)]
     y, following = read_body(reading, model, x, states)
-    body_ops = len(reading.ops)
+    # The two ends of a bidirectional layer are put together where the output is read: that follows from the states.
+    body_ops = len(reading.ops) - isinstance(model.body[-1], BidirectionalLayer)
     y = read_head(reading, model, y)
     if output == "int8":
         y = reading.narrow(y)
@@ -69,14 +68,30 @@ def quantize(
         ops=tuple(reading.ops),
         body_ops=body_ops,
         input="x",
-        states=tuple(State(old.name, new.name) for old, new in zip(states, following, strict=True)),
+        states=_states(reading, states, following, state_starts(model)),
         output=y.name,
         every_step=model.every_step,
         softmax=model.softmax,
         classes=tuple(classes),
         raw_unit=raw_unit,
+        rate=model.rows.rate,
+        mirrored=model.rows.mirrored,
     )
     return check(program)
+
+
+def _check_choice(scheme: str, weight_bits: int) -> None:
+    if scheme not in SCHEMES:
+        raise UserError(f"Scheme {scheme!r} is not known; give one of {', '.join(SCHEMES)}.")
+    if weight_bits not in WEIGHT_BITS:
+        raise UserError(f"{weight_bits} bits a weight are not supported; give one of {WEIGHT_BITS}.")
+
+
+def _states(
+    reading: IntReading, states: Sequence[Signal], following: Sequence[Signal], starts: Sequence[float]
+) -> tuple[State, ...]:
+    integers = [round(start / reading.values[old.name].scale) for old, start in zip(states, starts, strict=True)]
+    return tuple(State(old.name, new.name, at) for old, new, at in zip(states, following, integers, strict=True))
 
 
 # formats
@@ -93,13 +108,21 @@ def state_scale(peak: float, finest: int) -> float:
     return 2.0 ** -min(max(holds, 8), finest)
 
 
+def output_scale(peak: float) -> float:
+    """For a convolution: the finest power of two that holds the calibrated peak with some room."""
+    return 2.0 ** -min(math.floor(math.log2(32767 / max(OUTPUT_HEADROOM * peak, 2.0**-15))), 24)
+
+
 def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, tuple[str, float, int]]:
     """Format class -> (dtype, scale, zero point)."""
     formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
+    formats[WIDE_INPUT] = ("int16", formats[INPUT][1], 0)
     unbounded, curved = {form for _, form, _ in state_names(model)}, _read_by_curves(model)
-    for form in {form for form, _ in ranges.peaks.values()} - {UNIT}:
+    for form in {form for form, _ in ranges.peaks.values()} - {UNIT, INPUT, WIDE_INPUT}:
         peak = ranges.peak(form)
-        if form in unbounded:
+        if form.endswith(".out"):
+            formats[form] = ("int16", output_scale(peak), 0)
+        elif form in unbounded:
             formats[form] = ("int16", state_scale(peak, 12 if form in curved else 14), 0)
         elif form.endswith(".gate"):
             formats[form] = ("int16", gate_scale(peak), 0)
@@ -140,6 +163,8 @@ def _input_format(model: FloatModel, ranges: Ranges, scheme: str) -> tuple[str, 
     low, high = min(ranges.low, 0.0), max(ranges.high, 0.0)
     if scheme == "int16x8":
         return "int16", _float32(max(-low, high) / 32767), 0
+    if model.windowed:  # its window begins with zeros, which an integer of zero has to be
+        return "int8", _float32(max(-low, high) / 127), 0
     scale = _float32((high - low) / 255)
     return "int8", scale, int(np.clip(np.rint(-128 - low / scale), -128, 127))
 
@@ -211,21 +236,25 @@ class IntReading(Reading):
     def emit(self, kind: str, name: str, form: str, inputs: Sequence[Signal], **constants: Any) -> Signal:
         if kind == "constant":
             return self._constant(name, form, inputs[0], constants["value"])
-        dtype, scale, _ = self.formats[form]
+        dtype, scale, zero_point = self.formats[form]
         size = inputs[0].payload
+        if kind == "widen" and self.values[inputs[0].name].dtype == "int16":
+            return Signal(self, inputs[0].name, form, size)
         names: tuple[str, ...] = ()
         begin = 0
         match kind:
             case "matvec":
                 inputs, size = [self.operand(inputs[0])], len(constants["linear"].weight)
-                names = self._matvec(name, constants["linear"], self.values[inputs[0].name], scale)
+                names = self._matvec(constants["weights"], constants["linear"], self.values[inputs[0].name], scale)
             case "gather":
                 size, names = constants["table"].shape[1], (f"{name}_table",)
                 self.arrays[names[0]] = np.rint(constants["table"] / scale).clip(-127, 127).astype(np.int8)
             case "slice":
                 begin, size = constants["begin"], constants["size"]
+            case "concat":
+                size = sum(signal.payload for signal in inputs)
         self.ops.append(Op(kind, name, tuple(signal.name for signal in inputs), names, begin))
-        return self._define(Value(name, dtype, size, scale), form)
+        return self._define(Value(name, dtype, size, scale, zero_point), form)
 
     def rename(self, signal: Signal, name: str) -> Signal:
         last = self.ops.pop()
@@ -236,8 +265,12 @@ class IntReading(Reading):
         return self._define(Value(name, value.dtype, value.size, value.scale), signal.form)
 
     def operand(self, x: Signal) -> Signal:
-        """`x` as operand of a product: int16 values are narrowed in scheme int8, once each."""
-        if self.scheme == "int16x8" or self.values[x.name].dtype == "int8":
+        """`x` as operand of a product: int16 values are narrowed in scheme int8, once each.
+
+        Not what convolutions take and give: that has no end of its own, so that 8 bits of it would be few.
+        """
+        wide = x.form == WIDE_INPUT or x.form.endswith(".out")
+        if self.scheme == "int16x8" or wide or self.values[x.name].dtype == "int8":
             return x
         if x.name not in self._narrowed:
             self._narrowed[x.name] = self.narrow(x)
@@ -270,7 +303,8 @@ class IntReading(Reading):
 
     def _matvec(self, name: str, linear: Linear, x: Value, y_scale: float) -> tuple[str, ...]:
         names = (f"{name}_weight", f"{name}_bias", f"{name}_scale")
-        self.arrays.update(zip(names, quantize_rows(linear, x, y_scale, name, self.weight_bits), strict=True))
+        if names[0] not in self.arrays:
+            self.arrays.update(zip(names, quantize_rows(linear, x, y_scale, name, self.weight_bits), strict=True))
         return names
 
     def _define(self, value: Value, form: str) -> Signal:

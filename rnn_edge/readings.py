@@ -16,12 +16,26 @@ from typing import Any
 import numpy as np
 
 from .cells import FloatArray, Linear
-from .float_model import DenseLayer, EmbeddingLayer, FloatModel, Layer, RecurrentLayer
+from .float_model import (
+    BidirectionalLayer,
+    ConvLayer,
+    DenseLayer,
+    EmbeddingLayer,
+    FloatModel,
+    GlobalPoolLayer,
+    Layer,
+    PoolLayer,
+    RecurrentLayer,
+)
+from .time_layers import conv, global_pool, pool
 
 UNIT = "unit"
 """Format class of everything bounded by one: gates, hidden states."""
 
 INPUT = "input"
+
+WIDE_INPUT = "input16"
+"""Format class of the input in 16 bits, as convolutions keep it."""
 
 
 class Signal:
@@ -104,20 +118,55 @@ class Reading(ABC):
         self._temporaries += 1
         return self.emit(kind, f"{self._prefix}_t{self._temporaries}", form, [a, b])
 
-    def linear(self, name: str, operand: Signal, linear: Linear, form: str) -> Signal:
-        return self.emit("matvec", name, form, [operand], linear=linear)
+    def linear(self, name: str, operand: Signal, linear: Linear, form: str, shared: str = "") -> Signal:
+        """A product; those of the same weights have one name `shared` for them."""
+        return self.emit("matvec", name, form, [operand], linear=linear, weights=shared or name)
 
-    def layer(self, layer: Layer, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
-        """The output and the next states of one layer."""
+    def curve(self, kind: str, name: str, x: Signal) -> Signal:
+        """Sigmoid or tanh."""
+        return self.emit(kind, name, UNIT, [x])
+
+    def layer(
+        self, layer: Layer, rows: Sequence[Signal], states: Sequence[Signal]
+    ) -> tuple[list[Signal], list[Signal]]:
+        """The output and the next states of one layer; layers over time take several rows a step, and may give some."""
         self._prefix, self._renamed, self._temporaries = layer.name, {}, 0
+        match layer:
+            case ConvLayer():
+                return conv(self, layer, rows, states)
+            case PoolLayer():
+                return pool(self, layer, rows), []
+        (x,) = rows
         match layer:
             case EmbeddingLayer():
                 form = f"{layer.name}.row"
-                return self.emit("gather", f"{layer.name}_row", form, [x], table=layer.table), []
+                return [self.emit("gather", f"{layer.name}_row", form, [x], table=layer.table)], []
             case RecurrentLayer():
-                return self._recurrent(layer, x, states)
+                y, following = self._recurrent(layer, x, states)
+                return [y], following
+            case BidirectionalLayer():
+                return self._bidirectional(layer, x, states)
+            case GlobalPoolLayer():
+                y = global_pool(self, layer, x, states[0])
+                return [y], [y]
             case DenseLayer():
-                return self._dense(layer, x), []
+                return [self._dense(layer, x)], []
+
+    def _bidirectional(
+        self, layer: BidirectionalLayer, x: Signal, states: Sequence[Signal]
+    ) -> tuple[list[Signal], list[Signal]]:
+        """Both directions step at once, each with its half of the input."""
+        count = len(layer.ahead.cell.states)
+        size = next(iter(layer.ahead.products.values())).weight.shape[1]
+        outputs, following = [], []
+        for side, own in ((layer.ahead, states[:count]), (layer.back, states[count:])):
+            self._prefix, self._renamed, self._temporaries = side.name, {}, 0
+            begin = size if side is layer.back else 0
+            half = self.emit("slice", f"{side.name}_x", x.form, [x], begin=begin, size=size)
+            y, new = self._recurrent(side, half, own)
+            outputs.append(y)
+            following += new
+        return [self.emit("concat", f"{layer.name}_y", UNIT, outputs)], following
 
     def _recurrent(self, layer: RecurrentLayer, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
         self._renamed = {f"{state}_next": f"{state}{layer.index}_next" for state in layer.cell.states}
@@ -149,40 +198,78 @@ class Reading(ABC):
 
 def state_names(model: FloatModel) -> list[tuple[str, str, int]]:
     """Name, format class and size of every state, in the order in which layers take them."""
-    return [
-        (f"{state}{layer.index}", UNIT if bound == 1.0 else f"{layer.name}.{state}", layer.units)
-        for layer in model.layers
-        if isinstance(layer, RecurrentLayer)
-        for state, bound in layer.cell.states.items()
-    ]
+    form, names = WIDE_INPUT, []
+    for layer in model.layers:
+        names += _states_of(layer, form)
+        if isinstance(layer, ConvLayer):
+            form = UNIT if layer.activation in ("sigmoid", "tanh") else f"{layer.name}.out"
+    return names
+
+
+def _states_of(layer: Layer, form: str) -> list[tuple[str, str, int]]:
+    """Of one layer that reads values of the format class `form`."""
+    match layer:
+        case ConvLayer(kernel=kernel) if kernel > 1:
+            return [(f"w{layer.index}", form, (kernel - 1) * layer.width)]
+        case RecurrentLayer():
+            return [
+                (f"{state}{layer.index}", UNIT if bound == 1.0 else f"{layer.name}.{state}", layer.units)
+                for state, bound in layer.cell.states.items()
+            ]
+        case BidirectionalLayer():
+            return _states_of(layer.ahead, form) + _states_of(layer.back, form)
+        case GlobalPoolLayer():
+            return [(f"{layer.kind}0", UNIT if layer.kind == "max" else f"{layer.name}.sum", layer.units)]
+    return []
+
+
+def state_starts(model: FloatModel) -> list[float]:
+    """The value of every state after a reset: 0, and below all values for the largest one."""
+    pooled = any(isinstance(layer, GlobalPoolLayer) and layer.kind == "max" for layer in model.layers)
+    return [-1.0 if pooled and name == "max0" else 0.0 for name, _, _ in state_names(model)]
 
 
 def read_body(reading: Reading, model: FloatModel, x: Signal, states: Sequence[Signal]) -> tuple[Signal, list[Signal]]:
     """One step of the layers that run at every step."""
-    remaining = list(states)
+    remaining, rows = list(states), _rows(reading, model, x)
     following: list[Signal] = []
     for layer in model.body:
-        count = len(layer.cell.states) if isinstance(layer, RecurrentLayer) else 0
-        x, new = reading.layer(layer, x, remaining[:count])
+        count = len(_states_of(layer, ""))
+        rows, new = reading.layer(layer, rows, remaining[:count])
         remaining, following = remaining[count:], following + new
-    return x, following
+    return rows[0], following
 
 
 def read_head(reading: Reading, model: FloatModel, x: Signal) -> Signal:
     """The layers that run only where the output is read."""
     for layer in model.head:
-        x, _ = reading.layer(layer, x, [])
+        (x,), _ = reading.layer(layer, [x], [])
     return x
 
 
+def _rows(reading: Reading, model: FloatModel, x: Signal) -> list[Signal]:
+    """The rows of the sequence that one step reads, in 16 bits where a convolution keeps them."""
+    if model.windowed:
+        x = reading.emit("widen", "x_wide", WIDE_INPUT, [x])
+    rate = model.rows.rate
+    if rate == 1:
+        return [x]
+    size = model.inputs // rate
+    return [reading.emit("slice", f"x{i}", x.form, [x], begin=i * size, size=size) for i in range(rate)]
+
+
 _FLOAT_OPS: dict[str, Callable[..., FloatArray]] = {
-    "matvec": lambda x, linear: x @ linear.weight.T + linear.bias,
+    "matvec": lambda x, linear, weights: x @ linear.weight.T + linear.bias,
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "sigmoid": lambda x: np.exp(-np.logaddexp(0.0, -x)),
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0.0),
+    "maximum": np.maximum,
+    "shift": lambda x: x,
+    "widen": lambda x: x,
+    "concat": lambda a, b: np.concatenate([a, b], axis=1),
     "slice": lambda x, begin, size: x[:, begin : begin + size],
     "gather": lambda token, table: table[token[:, 0].astype(np.int64)],
     "constant": lambda state, value: np.tile(value, (len(state), 1)),

@@ -19,6 +19,7 @@ from .names import check_classes, identifier
 from .paths import MODELS, Artifacts
 from .recordings.read import read as read_recordings
 from .recordings.windows import Cutting
+from .rows import Rows
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Source:
 
     model: FloatModel
     float_keras: Path
-    calibration: Samples
+    calibration: Samples  # as the steps of the model read them: `FloatModel.rows`
     test: Samples
     classes: tuple[str, ...]
     raw_unit: float = 1.0
@@ -72,12 +73,14 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         raise UserError(f"{target} has no trained weights yet; run `rnn-edge train {target}` first.")
     data = dataset_of(described, folder)
     check_classes(data.classes)
-    features = features_of(described)
+    features, model = features_of(described), import_keras(path, artifacts.name)
+    if features is not None and model.rows != Rows():
+        raise UserError(f"{target} takes several frames of sound a step, which no device feeds yet: leave out strides.")
     return Source(
-        model=import_keras(path, artifacts.name),
+        model=model,
         float_keras=path,
-        calibration=_samples(data.calibration),
-        test=_samples(data.test),
+        calibration=_samples(model, data.calibration.x, data.calibration.lengths, data.calibration.y),
+        test=_samples(model, data.test.x, data.test.lengths, data.test.y),
         classes=data.classes,
         raw_unit=described.data.raw_unit if features is None else LogMel.unit,
         input_percentile=described.export.input_percentile,
@@ -119,13 +122,15 @@ def _from_keras(path: Path, name: str, calibration: Path | None) -> Source:
             "what the device will see (32 sequences or more)."
         )
     x, lengths = load_calibration(calibration)
-    samples = Samples(_with_channels(x), lengths)
-    return Source(import_keras(path, name), path, samples, samples, ())
+    model = import_keras(path, name)
+    samples = _samples(model, x, lengths)
+    return Source(model, path, samples, samples, ())
 
 
-def _samples(split: datasets.Split) -> Samples:
-    return Samples(_with_channels(split.x), split.lengths, split.y)
-
-
-def _with_channels(x: NDArray[Any]) -> NDArray[Any]:
-    return x if x.ndim == 3 else x[..., None]
+def _samples(model: FloatModel, x: NDArray[Any], lengths: NDArray[np.int64], y: NDArray[Any] | None = None) -> Samples:
+    x, channels = x if x.ndim == 3 else x[..., None], model.rows.channels(model.inputs)
+    if x.shape[2] != channels:
+        raise UserError(
+            f"The data have {x.shape[2]} channels; {model.name} takes {channels}: give it those of the training."
+        )
+    return Samples(*model.rows.of(x, lengths), y)

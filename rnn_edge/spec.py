@@ -2,58 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from .cells import all_cells
 from .errors import ModelError, UserError
 from .features import Decision, LogMel
+from .layer_specs import (
+    TAGS,
+    ConvSpec,
+    Count,
+    DenseSpec,
+    EmbeddingSpec,
+    GlobalPoolSpec,
+    LayerSpec,
+    PoolSpec,
+    RecurrentSpec,
+    kind_of,
+)
 from .sections import Section, read, sentence, shown
 
-FILE_NAME = "model.toml"
-
-Count = Annotated[int, Field(ge=1, le=65536)]
-
-
-class EmbeddingSpec(Section):
-    """Tokens 0..`vocabulary`-1 become vectors of `width`."""
-
-    layer: Literal["embedding"]
-    vocabulary: Annotated[int, Field(ge=2, le=65536)]
-    width: Count
-
-
-class RecurrentSpec(Section):
-    """`units` units of the cell named by `layer`."""
-
-    layer: str
-    units: Count
-
-
-class DenseSpec(Section):
-    """A fully connected layer; softmax only as the last of the network."""
-
-    layer: Literal["dense"]
-    units: Count
-    activation: Literal["linear", "relu", "sigmoid", "tanh", "softmax"] = "linear"
-
-
-def _kind(layer: Any) -> str | None:
-    name = layer.get("layer") if isinstance(layer, dict) else getattr(layer, "layer", None)
-    if name in ("dense", "embedding"):
-        return str(name)
-    return "recurrent" if name in all_cells() else None
-
-
-LayerSpec = Annotated[
-    Annotated[EmbeddingSpec, Tag("embedding")]
-    | Annotated[RecurrentSpec, Tag("recurrent")]
-    | Annotated[DenseSpec, Tag("dense")],
-    Discriminator(_kind),
+__all__ = [
+    "FILE_NAME",
+    "ConvSpec",
+    "DataSpec",
+    "DecisionSpec",
+    "DenseSpec",
+    "EmbeddingSpec",
+    "ExportSpec",
+    "FeaturesSpec",
+    "GlobalPoolSpec",
+    "LayerSpec",
+    "ModelSpec",
+    "NetworkSpec",
+    "PoolSpec",
+    "RecurrentSpec",
+    "TrainSpec",
+    "find",
+    "load",
 ]
+
+FILE_NAME = "model.toml"
 
 
 class DataSpec(Section):
@@ -87,19 +80,49 @@ class NetworkSpec(Section):
 
     @model_validator(mode="after")
     def _check_order(self) -> NetworkSpec:
-        kinds = [_kind(layer) for layer in self.layers]
+        kinds = [kind_of(layer) for layer in self.layers]
         if "recurrent" not in kinds:
             raise ValueError(f"one layer must be recurrent: {', '.join(all_cells())}")
         if "embedding" in kinds[1:]:
             raise ValueError("an embedding must be the first layer")
         if kinds[0] == "embedding" and self.normalization:
             raise ValueError("the first layer is an embedding, so normalization must be false")
+        self._check_time(kinds)
         last = self.layers[-1]
         if not isinstance(last, DenseSpec) or last.activation not in ("softmax", "linear"):
             raise ValueError("the last layer must be dense with activation softmax or linear")
         if any(isinstance(layer, DenseSpec) and layer.activation == "softmax" for layer in self.layers[:-1]):
             raise ValueError("softmax is accepted on the last layer only")
         return self
+
+    def _check_time(self, kinds: list[str | None]) -> None:
+        """The order of layers over time, and what an output at every step allows of them."""
+        front = kinds[: kinds.index("recurrent")]
+        late = [kind for i, kind in enumerate(kinds) if kind in ("conv", "pool") and (i >= len(front))]
+        if late or ("conv" in front and set(front) - {"conv", "pool"}):
+            raise ValueError("conv1d and pooling come first, before all other layers")
+        if front[:1] == ["pool"]:
+            raise ValueError("pooling comes behind a conv1d")
+        both = [i for i, layer in enumerate(self.layers) if isinstance(layer, RecurrentSpec) and layer.bidirectional]
+        if both and (both != [0] or kinds.count("recurrent") > 1 or self.every_step):
+            raise ValueError("a bidirectional layer is the first and the only recurrent one, and every_step false")
+        pooled = [i for i, kind in enumerate(kinds) if kind == "global_pool"]
+        last = max(i for i, kind in enumerate(kinds) if kind == "recurrent")
+        if pooled and (pooled != [last + 1] or self.every_step or both):
+            raise ValueError("pooling over all steps is right behind the last recurrent layer, and every_step false")
+        if self.rate > 1 and self.every_step:
+            raise ValueError("strides and pooling leave steps out, and every_step asks at each: remove one of them")
+
+    @property
+    def rate(self) -> int:
+        """Rows of the data for one step of the recurrent layers."""
+        strides = [layer.stride for layer in self.layers if isinstance(layer, ConvSpec)]
+        return math.prod([*strides, *(layer.size for layer in self.layers if isinstance(layer, PoolSpec))])
+
+    @property
+    def one_length(self) -> bool:
+        """Do the layers need sequences of one length, because Keras would count padding in?"""
+        return any(kind_of(layer) in ("conv", "pool", "global_pool") for layer in self.layers)
 
 
 class TrainSpec(Section):
@@ -207,6 +230,13 @@ class ModelSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_pieces(self) -> ModelSpec:
+        both = any(isinstance(layer, RecurrentSpec) and layer.bidirectional for layer in self.network.layers)
+        if self.train.tbptt and (self.network.one_length or both):
+            raise ValueError("train.tbptt carries the states of recurrent layers alone: remove it, or layers over time")
+        return self
+
+    @model_validator(mode="after")
     def _check_augmentation(self) -> ModelSpec:
         if self.train.augmentation and isinstance(self.network.layers[0], EmbeddingSpec):
             raise ValueError(
@@ -223,6 +253,9 @@ _SECTIONS: dict[str, type[Section]] = {
     "train": TrainSpec,
     "export": ExportSpec,
     "embedding": EmbeddingSpec,
+    "conv": ConvSpec,
+    "pool": PoolSpec,
+    "global_pool": GlobalPoolSpec,
     "recurrent": RecurrentSpec,
     "dense": DenseSpec,
 }
@@ -256,7 +289,7 @@ def _sentence(error: ErrorDetails) -> str:
         section = _SECTIONS.get(str(location[-2]), ModelSpec) if len(location) > 1 else ModelSpec
         return f"`{key}` is not known, accepted here: {', '.join(section.model_fields)}: correct or remove it."
     if kind.startswith("union_tag"):
-        names = ", ".join(("dense", "embedding", *all_cells()))
+        names = ", ".join(sorted((*TAGS, *all_cells())))
         return f"`{key}` is {shown(error['input'])}, accepted for its `layer`: {names}: correct it."
     return sentence(error, key)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,18 +11,47 @@ from numpy.typing import NDArray
 
 from rnn_edge.calibrate import calibrate
 from rnn_edge.cells import Cell, Linear, all_cells
-from rnn_edge.float_model import DenseLayer, EmbeddingLayer, FloatModel, Layer, RecurrentLayer
+from rnn_edge.float_model import (
+    BidirectionalLayer,
+    ConvLayer,
+    DenseLayer,
+    EmbeddingLayer,
+    FloatModel,
+    GlobalPoolLayer,
+    Layer,
+    PoolLayer,
+    RecurrentLayer,
+)
 from rnn_edge.ir.check import check
 from rnn_edge.ir.program import Program
 from rnn_edge.quantize import quantize
+from rnn_edge.rows import Rows
 
 GOLDEN = Path(__file__).parent / "golden" / "gru_16x32.npz"
 VOCABULARY = 50
 
 
 @dataclass(frozen=True)
+class Conv:
+    """Shape of a convolution, with the pooling behind it."""
+
+    filters: int
+    kernel: int
+    stride: int = 1
+    activation: str = "relu"
+    pool: tuple[str, int] | None = None  # kind, size
+
+    @property
+    def rate(self) -> int:
+        return self.stride * (self.pool[1] if self.pool else 1)
+
+
+@dataclass(frozen=True)
 class Network:
-    """Shape of a random network: recurrent layers of `cells` with `units`, then dense layers."""
+    """Shape of a random network: convolutions, recurrent layers of `cells` with `units`, then dense layers.
+
+    `global_pool`: what is read of all steps of the last recurrent layer; `both_ways`: the only one is bidirectional.
+    """
 
     cells: tuple[str, ...]
     units: tuple[int, ...]
@@ -29,10 +59,15 @@ class Network:
     embedding: int = 0  # width; 0: numeric input
     dense: tuple[tuple[int, str], ...] = ((4, "softmax"),)
     every_step: bool = False
+    front: tuple[Conv, ...] = ()
+    global_pool: str = ""
+    both_ways: bool = False
 
     @property
     def id(self) -> str:
         parts = [f"{cell}{units}" for cell, units in zip(self.cells, self.units, strict=True)]
+        parts = [f"conv{conv.filters}x{conv.kernel}" for conv in self.front] + parts
+        parts += ["both"] * self.both_ways + [self.global_pool] * bool(self.global_pool)
         parts += [f"{activation}{size}" for size, activation in self.dense]
         front = f"embedding{self.embedding}" if self.embedding else f"in{self.inputs}"
         return "-".join([front, *parts, "every" if self.every_step else "last"])
@@ -53,6 +88,11 @@ STACKS = [
     Network(("gru",), (9,), inputs=2, dense=()),
     Network(("lstm", "simple_rnn"), (5, 4), inputs=1, dense=((3, "sigmoid"), (2, "linear")), every_step=True),
     Network(("min_gru", "fast_grnn", "mgu"), (6, 5, 4), dense=((3, "linear"),), every_step=True),
+    Network(("gru",), (6,), inputs=3, front=(Conv(5, 3, pool=("max", 2)),)),
+    Network(("lstm",), (5,), inputs=4, front=(Conv(6, 2, 2, "tanh"), Conv(4, 1, 1, "linear")), every_step=True),
+    Network(("gru", "mgu"), (5, 4), front=(Conv(4, 3, pool=("sum", 2)), Conv(3, 2, 1, "sigmoid")), global_pool="max"),
+    Network(("gru",), (7,), inputs=2, global_pool="sum", dense=((3, "linear"),)),
+    Network(("lstm",), (5,), inputs=3, both_ways=True, dense=((3, "relu"), (4, "softmax"))),
 ]
 
 NETWORKS = [*one_of_each_cell(), *STACKS]
@@ -66,22 +106,37 @@ def float_model(network: Network, seed: int = 0, gain: float = 1.0, name: str = 
     if network.embedding:
         width = network.embedding
         layers.append(EmbeddingLayer("embedding0", rng.normal(size=(VOCABULARY, width))))
+    for index, conv in enumerate(network.front):
+        linear = _linear(conv.filters, conv.kernel * width, rng, 1.5 * gain)
+        layers.append(ConvLayer(f"conv{index}", index, linear, width, conv.stride, conv.activation))
+        layers += [PoolLayer(f"pool{index}", conv.pool[1], conv.pool[0])] if conv.pool else []
+        width = conv.filters
     for index, (cell_name, units) in enumerate(zip(network.cells, network.units, strict=True)):
-        cell = all_cells()[cell_name]
-        products = random_products(cell, width, units, rng, gain)
-        constants = {
-            name: constant.value(constant.start + rng.normal(size=units) * 0.3)
-            for name, constant in cell.constants.items()
-        }
-        layers.append(RecurrentLayer(f"{cell_name}{index}", index, cell, units, products, constants))
-        width = units
+        layers.append(_recurrent(cell_name, index, width, units, rng, gain))
+        if network.both_ways:
+            sides = [_recurrent(cell_name, side, width, units, rng, gain) for side in (0, 1)]
+            layers[-1] = BidirectionalLayer("bidirectional0", *sides)
+        width = units * (1 + network.both_ways)
+    if network.global_pool:
+        layers.append(GlobalPoolLayer("pool9", width, network.global_pool))
     for index, (size, activation) in enumerate(network.dense):
         layers.append(DenseLayer(f"dense{index}", _linear(size, width, rng, 2.0), activation))
         width = size
     numeric = not network.embedding
     mean = rng.normal(size=network.inputs) if numeric else np.zeros(1)
     deviation = rng.uniform(0.5, 2.0, network.inputs) if numeric else np.ones(1)
-    return FloatModel(name, len(mean), mean, deviation, tuple(layers), network.every_step)
+    rows = Rows(math.prod(conv.rate for conv in network.front), network.both_ways)
+    mean, deviation = (np.tile(one, 2 if rows.mirrored else rows.rate) for one in (mean, deviation))
+    return FloatModel(name, len(mean), mean, deviation, tuple(layers), network.every_step, rows)
+
+
+def _recurrent(name: str, index: int, width: int, units: int, rng: np.random.Generator, gain: float) -> RecurrentLayer:
+    cell = all_cells()[name]
+    products = random_products(cell, width, units, rng, gain)
+    constants = {
+        name: constant.value(constant.start + rng.normal(size=units) * 0.3) for name, constant in cell.constants.items()
+    }
+    return RecurrentLayer(f"{cell.name}{index}", index, cell, units, products, constants)
 
 
 def random_products(cell: Cell, width: int, units: int, rng: np.random.Generator, gain: float) -> dict[str, Linear]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..ir.ops import mul_shift, rescale_shift
+from ..ir.elements import mul_shift, rescale_shift
 from ..ir.plan import LOCAL, Part
 from ..ir.program import Op, Program
 from ..ir.statements import Loop

@@ -9,6 +9,7 @@ import numpy as np
 from ..ir.arithmetic import IntArray
 from ..ir.headroom import headroom
 from ..ir.program import Op, Program
+from ..ir.statements import Product
 
 PACKED_ROWS = 4
 """Rows side by side in a table of weights of 4 bits."""
@@ -30,6 +31,12 @@ def kernel_of(program: Program, op: Op) -> Kernel:
     if headroom(program, op) is None:
         return Kernel.WIDE
     return Kernel.PACKED if _is_packed(program) and program.constants[op.constants[0]].any() else Kernel.FAST
+
+
+def table_name(product: Product) -> str:
+    """What the tables of a product are called: after its weights, which products of several rows of a step share."""
+    output, weights = product.op.output, product.op.constants[0].removesuffix("_weight")
+    return weights + product.name.removeprefix(output) if product.name.startswith(output) else product.name
 
 
 def _is_packed(program: Program) -> bool:

@@ -13,7 +13,7 @@ from ..ir.statements import Loop, Move, Product, Statement
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names
-from .c_products import kernel_of
+from .c_products import kernel_of, table_name
 from .c_text import with_notes
 
 
@@ -176,7 +176,7 @@ class _Writer:
         kernel = f"matvec{kernel_of(self._program, op)}{'_add' if statement.adds else ''}"
         kind = "s8" if self._program.values[op.inputs[0]].dtype == "int8" else "s16"
         target, x = self._names.pointer(place, offset), self._operand(op)
-        linear = f"&{self._program.name}_{statement.name}_linear"
+        linear = f"&{self._program.name}_{table_name(statement)}_linear"
         return f"rnn_{kernel}_{kind}({target}, {x}, {linear});", self._equations.product(statement)
 
     def _operand(self, op: Op) -> str:

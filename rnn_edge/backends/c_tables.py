@@ -11,7 +11,7 @@ from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
 from ..ir.statements import Move, Product
-from .c_products import Kernel, kernel_of, packed
+from .c_products import Kernel, kernel_of, packed, table_name
 from .c_text import Table, table
 from .layouts import Column, Layout, Linear, all_layouts
 
@@ -41,9 +41,9 @@ class Tables:
 
 def all_tables(program: Program, plan: Plan) -> tuple[Tables, list[Tables]]:
     """What every core has, then what each kind of core has besides."""
-    products = [s for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Product)]
-    moves = [s.op for part in (plan.body, plan.head) for s in part.statements.order if isinstance(s, Move)]
-    gathers = [op for op in moves if op.kind == "gather"]
+    statements = [s for part in (plan.body, plan.head) for s in part.statements.order]
+    products = list({table_name(s): s for s in reversed(statements) if isinstance(s, Product)}.values())[::-1]
+    gathers = [s.op for s in statements if isinstance(s, Move) and s.op.kind == "gather"]
     kernels = [(product, kernel_of(program, product.op)) for product in products]
     rare = [_RARE[kernel](program, product) for product, kernel in kernels if kernel is not Kernel.FAST]
     common = [*(_embedding(program, op) for op in gathers), *(one for tables, _ in rare for one in tables)]
@@ -63,7 +63,7 @@ def _of_layout(program: Program, products: list[Product], layout_name: str) -> T
     structs = []
     for product in products:
         linear = _linear(program, product)
-        prefix = f"{program.name}_{product.name}"
+        prefix = f"{program.name}_{table_name(product)}"
         own, struct = linear_in_c(linear, layout, prefix, f"{prefix}_linear")
         tables += own
         structs.append(struct)
@@ -124,7 +124,7 @@ _RARE = {Kernel.WIDE: _wide, Kernel.PACKED: _packed}
 def _on_every_core(
     program: Program, product: Product, columns: Mapping[str, Column], numbers: Mapping[str, int]
 ) -> tuple[list[Table], Struct]:
-    prefix = f"{program.name}_{product.name}"
+    prefix = f"{program.name}_{table_name(product)}"
     cols = program.constants[product.op.constants[0]].shape[1]
     sizes = {"rows": product.end - product.begin, "cols": cols, **numbers}
     tables = [table(column.ctype, f"{prefix}_{key}", column.content) for key, column in columns.items()]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from ..ir.ops import mul_shift, op_requantization, rescale_shift
+from ..ir.elements import mul_shift, rescale_shift
+from ..ir.ops import op_requantization
 from ..ir.program import Op, Program
 from ..ir.tables import SIGMOID
 from .pieces import pieces

@@ -97,6 +97,11 @@ def _check_edges(program: Program) -> None:
         fits = array is not None and array.dtype == np.float64 and array.shape == (size,) and np.isfinite(array).all()
         _require(bool(fits), f"has no finite float64[{size}] {name!r}")
     _require(bool(np.all(program.constants["input_deviation"] > 0)), "has an input deviation that is not positive")
+    size = program.values[program.input].size
+    fits = isinstance(program.rate, int) and program.rate >= 1 and size % program.rate == 0
+    _require(fits, f"has a rate of {program.rate!r} rows, which {size} inputs are not made of")
+    fits = isinstance(program.mirrored, bool) and (not program.mirrored or (size % 2 == 0 and program.rate == 1))
+    _require(fits, "reads rows from both ends, which its inputs are not made of")
     _require(math.isfinite(program.raw_unit) and program.raw_unit > 0, f"has a raw unit {program.raw_unit!r}")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arithmetic import IntArray
-from .ops import KINDS, Meaning
+from .elements import Meaning
+from .ops import KINDS
 from .program import Op, Program
 
 

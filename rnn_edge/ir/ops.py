@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ProgramError
-from . import arithmetic
+from . import arithmetic, elements
 from .arithmetic import IntArray
+from .elements import Meaning, require, require_int16, values
 from .program import Op, Program, Value
-
-Meaning = Callable[..., IntArray]
-
-UNIT_SCALE = 2.0**-15
-"""Scale of everything bounded by one: gates, hidden states."""
 
 
 class Requantization(NamedTuple):
@@ -44,25 +38,6 @@ class Kind:
     rule: Callable[[Program, Op], None]
     prepare: Callable[[Program, Op], Meaning]
     elementwise: bool = True  # element i of the output reads element i of the inputs and nothing else
-
-
-def _values(program: Program, op: Op) -> tuple[list[Value], Value]:
-    return [program.values[name] for name in op.inputs], program.values[op.output]
-
-
-def _require(condition: bool, op: Op, sentence: str) -> None:
-    if not condition:
-        raise ProgramError(f"Operation {op.output!r} ({op.kind}): {sentence}; export the model again.")
-
-
-def _require_int16(op: Op, *values: Value) -> None:
-    for value in values:
-        _require(value.dtype == "int16" and value.zero_point == 0, op, f"{value.name!r} must be int16 around zero")
-
-
-def _require_size(op: Op, output: Value, *inputs: Value) -> None:
-    for value in inputs:
-        _require(value.size == output.size, op, f"{value.name!r} has {value.size} elements, not {output.size}")
 
 
 # matvec
@@ -94,183 +69,31 @@ def faulty_rows(rows: Requantization) -> IntArray:
 def op_requantization(program: Program, op: Op) -> Requantization:
     """The requantization of a matvec of the program."""
     weight, bias, row_scale = (program.constants[name] for name in op.constants)
-    (x,), y = _values(program, op)
+    (x,), y = values(program, op)
     return requantization(weight, bias, row_scale, x, y.scale)
 
 
 def _matvec_rule(program: Program, op: Op) -> None:
-    (x,), y = _values(program, op)
+    (x,), y = values(program, op)
     weight, bias, row_scale = (program.constants[name] for name in op.constants)
-    _require(x.dtype in ("int8", "int16"), op, f"{x.name!r} is {x.dtype}, not int8 or int16")
-    _require_int16(op, y)
-    _require(
+    require(x.dtype in ("int8", "int16"), op, f"{x.name!r} is {x.dtype}, not int8 or int16")
+    require_int16(op, y)
+    require(
         weight.dtype == np.int8 and weight.shape == (y.size, x.size), op, f"weight must be int8[{y.size}, {x.size}]"
     )
-    _require(bias.dtype == np.int64 and bias.shape == (y.size,), op, f"bias must be int64[{y.size}]")
-    _require(row_scale.dtype == np.float32 and row_scale.shape == (y.size,), op, f"scale must be float32[{y.size}]")
-    _require(bool(np.all(np.isfinite(row_scale) & (row_scale > 0))), op, "row scales must be finite and positive")
-    _require(bool(np.all(weight > -128)), op, "weights must lie in -127 to 127")
-    _require(bool(np.all((bias > -(1 << 31)) & (bias < 1 << 31))), op, "biases must fit 32 bits")
+    require(bias.dtype == np.int64 and bias.shape == (y.size,), op, f"bias must be int64[{y.size}]")
+    require(row_scale.dtype == np.float32 and row_scale.shape == (y.size,), op, f"scale must be float32[{y.size}]")
+    require(bool(np.all(np.isfinite(row_scale) & (row_scale > 0))), op, "row scales must be finite and positive")
+    require(bool(np.all(weight > -128)), op, "weights must lie in -127 to 127")
+    require(bool(np.all((bias > -(1 << 31)) & (bias < 1 << 31))), op, "biases must fit 32 bits")
     faulty = faulty_rows(op_requantization(program, op))
-    _require(not len(faulty), op, f"row {faulty[0] if len(faulty) else ''} could overflow an accumulator of 32 bits")
+    require(not len(faulty), op, f"row {faulty[0] if len(faulty) else ''} could overflow an accumulator of 32 bits")
 
 
 def _matvec(program: Program, op: Op) -> Meaning:
     weight, bias, _ = (program.constants[name] for name in op.constants)
     columns, (r, t, _) = weight.T.astype(np.int64), op_requantization(program, op)
     return lambda x: arithmetic.requantize(x @ columns + bias, r, t)
-
-
-# element by element
-
-_OF_ONE_INT16: dict[str, Callable[[IntArray, int], IntArray]] = {
-    "rescale": lambda x, shift: arithmetic.saturate(arithmetic.shift_round(x, shift), 8),
-    "shift": arithmetic.shift_round,  # at most half of x: nothing saturates
-    "sigmoid": arithmetic.sigmoid,
-    "tanh": arithmetic.tanh,
-}
-
-
-@cache
-def _tabulated(kind: str, parameter: int) -> Meaning:
-    """A function of one int16, computed once for all of them: the interpreter then only looks up."""
-    results = _OF_ONE_INT16[kind](np.arange(-32768, 32768), parameter)
-    return lambda x: results[x + 32768]
-
-
-def _sum_rule(program: Program, op: Op) -> None:
-    (a, b), y = _values(program, op)
-    _require_int16(op, a, b, y)
-    _require_size(op, y, a, b)
-    _require(a.scale == b.scale == y.scale, op, "all scales must be equal")
-    _ = y.fraction
-
-
-def mul_shift(program: Program, op: Op) -> int:
-    """Bits by which a mul shifts its product."""
-    (a, b), y = _values(program, op)
-    return a.fraction + b.fraction - y.fraction
-
-
-def _mul_rule(program: Program, op: Op) -> None:
-    (a, b), y = _values(program, op)
-    _require_int16(op, a, b, y)
-    _require_size(op, y, a, b)
-    _require(1 <= mul_shift(program, op) <= 30, op, f"shift {mul_shift(program, op)} is outside 1 to 30")
-
-
-def _mul(program: Program, op: Op) -> Meaning:
-    shift = mul_shift(program, op)
-    return lambda a, b: arithmetic.saturate(arithmetic.shift_round(a * b, shift), 16)
-
-
-def rescale_shift(program: Program, op: Op) -> int:
-    """Bits by which a rescale or a shift shifts its input."""
-    (x,), y = _values(program, op)
-    return Value("ratio", "int16", 1, x.scale / y.scale).fraction
-
-
-def _rescale_rule(program: Program, op: Op) -> None:
-    (x,), y = _values(program, op)
-    _require_int16(op, x)
-    _require(y.dtype == "int8" and y.zero_point == 0, op, f"{y.name!r} must be int8 around zero")
-    _require_size(op, y, x)
-    _require(1 <= rescale_shift(program, op) <= 15, op, f"shift {rescale_shift(program, op)} is outside 1 to 15")
-
-
-def _rescale(program: Program, op: Op) -> Meaning:
-    return _tabulated(op.kind, rescale_shift(program, op))
-
-
-def _shift_rule(program: Program, op: Op) -> None:
-    (x,), y = _values(program, op)
-    _require_int16(op, x, y)
-    _require_size(op, y, x)
-    _require(1 <= rescale_shift(program, op) <= 15, op, f"shift {rescale_shift(program, op)} is outside 1 to 15")
-
-
-def _curve_rule(program: Program, op: Op) -> None:
-    (x,), y = _values(program, op)
-    _require_int16(op, x, y)
-    _require_size(op, y, x)
-    _require(y.scale == UNIT_SCALE, op, f"output scale must be 2^-15, not {y.scale!r}")
-    _require(0 <= x.fraction <= 12, op, f"input scale must be 2^0 to 2^-12, not {x.scale!r}")
-
-
-def _sigmoid(program: Program, op: Op) -> Meaning:
-    return _tabulated("sigmoid", program.values[op.inputs[0]].fraction)
-
-
-def _tanh(program: Program, op: Op) -> Meaning:
-    return _tabulated("tanh", program.values[op.inputs[0]].fraction)
-
-
-def _maximum_rule(program: Program, op: Op) -> None:
-    (a, b), y = _values(program, op)
-    _require_int16(op, a, b, y)
-    _require_size(op, y, a, b)
-    _require(a.scale == b.scale == y.scale, op, "all scales must be equal")
-
-
-def _relu_rule(program: Program, op: Op) -> None:
-    (x,), y = _values(program, op)
-    _require_int16(op, x, y)
-    _require_size(op, y, x)
-    _require(x.scale == y.scale, op, "both scales must be equal")
-
-
-# moving elements
-
-
-def _slice_rule(program: Program, op: Op) -> None:
-    """An int8 slice is one of the input alone: what a step computes in int8 has a layout of its own in C."""
-    (x,), y = _values(program, op)
-    if x.name != program.input or x.dtype != "int8":
-        _require_int16(op, x, y)
-    _require(x.scale == y.scale, op, "both scales must be equal")
-    _require((x.dtype, x.zero_point) == (y.dtype, y.zero_point), op, "both formats must be equal")
-    _require(
-        op.begin >= 0 and op.begin + y.size <= x.size, op, f"elements {op.begin} to {op.begin + y.size} of {x.size}"
-    )
-
-
-def _slice(program: Program, op: Op) -> Meaning:
-    end = op.begin + program.values[op.output].size
-    return lambda x: x[:, op.begin : end]
-
-
-def _concat_rule(program: Program, op: Op) -> None:
-    (a, b), y = _values(program, op)
-    _require_int16(op, a, b, y)
-    _require(y.size == a.size + b.size, op, f"{a.size} and {b.size} elements are not {y.size}")
-    _require(a.scale == b.scale == y.scale, op, "all scales must be equal")
-
-
-def _widen_rule(program: Program, op: Op) -> None:
-    """Of the input alone, as an int8 slice."""
-    (x,), y = _values(program, op)
-    _require(x.name == program.input and x.dtype == "int8", op, f"{x.name!r} must be an int8 input")
-    _require(x.zero_point == 0, op, f"{x.name!r} must lie around zero")
-    _require_int16(op, y)
-    _require_size(op, y, x)
-    _require(x.scale == y.scale, op, "both scales must be equal")
-
-
-def _gather_rule(program: Program, op: Op) -> None:
-    (token,), y = _values(program, op)
-    table = program.constants[op.constants[0]]
-    _require(token.dtype == "int32" and token.size == 1, op, f"{token.name!r} must be one int32 token")
-    _require(y.dtype == "int8" and y.zero_point == 0, op, f"{y.name!r} must be int8 around zero")
-    _require(
-        table.dtype == np.int8 and table.ndim == 2 and table.shape[1] == y.size and len(table) > 0,
-        op,
-        f"the table must be int8[tokens, {y.size}]",
-    )
-
-
-def _gather(program: Program, op: Op) -> Meaning:
-    table = program.constants[op.constants[0]].astype(np.int64)
-    return lambda token: table[token[:, 0]]
 
 
 KINDS: dict[str, Kind] = {
@@ -288,7 +111,7 @@ KINDS: dict[str, Kind] = {
         0,
         "y = sat16(a + b)",
         "equal power-of-two scales",
-        _sum_rule,
+        elements.sum_rule,
         lambda program, op: lambda a, b: arithmetic.saturate(a + b, 16),
     ),
     "sub": Kind(
@@ -296,7 +119,7 @@ KINDS: dict[str, Kind] = {
         0,
         "y = sat16(a - b)",
         "equal power-of-two scales",
-        _sum_rule,
+        elements.sum_rule,
         lambda program, op: lambda a, b: arithmetic.saturate(a - b, 16),
     ),
     "mul": Kind(
@@ -304,56 +127,66 @@ KINDS: dict[str, Kind] = {
         0,
         "y = sat16(shift_round(a * b, f_a + f_b - f_y)), scales 2^-f",
         "1 <= f_a + f_b - f_y <= 30; |a * b| <= 2^30",
-        _mul_rule,
-        _mul,
+        elements.mul_rule,
+        elements.mul,
     ),
     "rescale": Kind(
         1,
         0,
         "y = sat8(shift_round(x, s)), s_x / s_y = 2^-s",
         "1 <= s <= 15",
-        _rescale_rule,
-        _rescale,
+        elements.rescale_rule,
+        elements.rescale,
     ),
-    "shift": Kind(1, 0, "y = shift_round(x, s), s_x / s_y = 2^-s", "1 <= s <= 15", _shift_rule, _rescale),
+    "shift": Kind(
+        1, 0, "y = shift_round(x, s), s_x / s_y = 2^-s", "1 <= s <= 15", elements.shift_rule, elements.rescale
+    ),
     "sigmoid": Kind(
         1,
         0,
         "y = sigmoid(x) at 2^-15, interpolated in the table SIGMOID",
         "x at 2^-p, 0 <= p <= 12",
-        _curve_rule,
-        _sigmoid,
+        elements.curve_rule,
+        elements.sigmoid,
     ),
     "tanh": Kind(
         1,
         0,
         "y = tanh(x) at 2^-15, interpolated in the table SIGMOID",
         "x at 2^-p, 0 <= p <= 12",
-        _curve_rule,
-        _tanh,
+        elements.curve_rule,
+        elements.tanh,
     ),
-    "relu": Kind(1, 0, "y = max(x, 0)", "equal scales", _relu_rule, lambda program, op: lambda x: np.maximum(x, 0)),
-    "maximum": Kind(2, 0, "y = max(a, b)", "equal scales", _maximum_rule, lambda program, op: np.maximum),
-    "slice": Kind(1, 0, "y = x[begin : begin + n]", "inside x", _slice_rule, _slice, elementwise=False),
+    "relu": Kind(
+        1, 0, "y = max(x, 0)", "equal scales", elements.relu_rule, lambda program, op: lambda x: np.maximum(x, 0)
+    ),
+    "maximum": Kind(2, 0, "y = max(a, b)", "equal scales", elements.maximum_rule, lambda program, op: np.maximum),
+    "slice": Kind(1, 0, "y = x[begin : begin + n]", "inside x", elements.slice_rule, elements.slice, elementwise=False),
     "concat": Kind(
         2,
         0,
         "y = a, then b",
         "equal scales",
-        _concat_rule,
+        elements.concat_rule,
         lambda program, op: lambda a, b: np.concatenate([a, b], axis=1),
         elementwise=False,
     ),
     "widen": Kind(
-        1, 0, "y = x, int8 to int16", "equal scales, zero point 0", _widen_rule, lambda program, op: lambda x: x, False
+        1,
+        0,
+        "y = x, int8 to int16",
+        "equal scales, zero point 0",
+        elements.widen_rule,
+        lambda program, op: lambda x: x,
+        False,
     ),
     "gather": Kind(
         1,
         1,
         "y = table[token]",
         "0 <= token < rows of the table, kept by the caller",
-        _gather_rule,
-        _gather,
+        elements.gather_rule,
+        elements.gather,
         elementwise=False,
     ),
 }

@@ -93,6 +93,8 @@ class Program:
     semantics: int = SEMANTICS
     features: Mapping[str, Any] | None = None  # what makes the input of samples, and detections of the output:
     decision: Mapping[str, Any] | None = None  # `to_dict` of configurations of rnn_edge.features
+    rate: int = 1  # rows of the sensor in the input of one step, one after the other
+    mirrored: bool = False  # row t and row T - 1 - t of the sensor in the input of step t of T
 
     @property
     def tokens(self) -> int | None:
@@ -143,6 +145,8 @@ def _to_json(program: Program) -> str:
     for name in ("features", "decision"):
         if (configuration := getattr(program, name)) is not None:
             described[name] = dict(configuration)
+    if program.rate > 1 or program.mirrored:
+        described["rows"] = {"rate": program.rate, "mirrored": program.mirrored}
     return json.dumps(described, indent=1)
 
 
@@ -229,4 +233,5 @@ def _from_json(described: Mapping[str, Any], constants: Mapping[str, NDArray[Any
         semantics=described["semantics"],
         features=described.get("features"),
         decision=described.get("decision"),
+        **described.get("rows", {}),
     )

@@ -63,7 +63,7 @@ def _real(value: Value, q: IntArray) -> Reals:
 
 
 _FLOAT_OPS: dict[str, Callable[..., Any]] = {
-    "matvec": lambda x, linear: tf.matmul(x, linear.weight, transpose_b=True) + linear.bias,
+    "matvec": lambda x, linear, weights: tf.matmul(x, linear.weight, transpose_b=True) + linear.bias,
     "add": tf.add,
     "sub": tf.subtract,
     "mul": tf.multiply,
@@ -147,3 +147,5 @@ def _width(layer: Layer) -> int:
             return int(layer.linear.bias.shape[0])
         case EmbeddingLayer():
             return int(layer.table.shape[1])
+        case _:
+            raise AssertionError(f"{layer.name} is not trained so")  # weights_of has refused it

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cells import Linear
+from ..errors import UserError
 from ..float_model import DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
 from ..ir.arithmetic import IntArray
 from ..keras_import import import_keras
@@ -79,6 +80,8 @@ def _changed(layer: Any, change: Callable[[str, Any], Any]) -> Any:
             return replace(layer, products=products)
         case DenseLayer():
             return replace(layer, linear=_linear(f"{layer.name}_sum", layer.linear, change))
+        case _:
+            raise UserError(f"Layer {layer.name} cannot be trained as a program: leave out --qat.")
 
 
 def _linear(name: str, linear: Linear, change: Callable[[str, Any], Any]) -> Linear:

@@ -14,7 +14,7 @@ from ..float_model import FloatModel
 from ..ir.arithmetic import IntArray
 from ..ir.interpret import Interpreter
 from ..ir.program import Program
-from ..readings import INPUT, FloatReading, read_body, state_names
+from ..readings import INPUT, FloatReading, read_body, state_names, state_starts
 from .streams import Stream
 
 PARTS = 10
@@ -127,7 +127,8 @@ class _Floats:
     def __init__(self, program: Program, model: FloatModel, streams: int) -> None:
         self._model, self._reading = model, FloatReading()
         self._names = [(name, form) for name, form, _ in state_names(model)]
-        self._states = [np.zeros((streams, size)) for _, _, size in state_names(model)]
+        slots = zip(state_names(model), state_starts(model), strict=True)
+        self._states = [np.full((streams, size), start) for (_, _, size), start in slots]
         self._scales = [program.values[state.name].scale for state in program.states]
 
     def run(self, x: FloatArray) -> Iterator[FloatArray]:

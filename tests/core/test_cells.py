@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnn_edge.calibrate import run_float
+from rnn_edge.calibrate import calibrate, run_float
 from rnn_edge.cells import FloatArray, Linear, all_cells
 from rnn_edge.float_model import FloatModel, RecurrentLayer
 from rnn_edge.ir.check import SCHEMES
 from rnn_edge.quality import measure
-from tests.networks import NETWORKS, Network, float_model, one_of_each_cell, program, samples
+from rnn_edge.quantize import quantize
+from tests.networks import NETWORKS, Network, float_model, one_of_each_cell, samples
 
 Weights = Mapping[str, Any]  # products and constants by name
 
@@ -92,10 +93,14 @@ def test_float_reading_is_the_textbook(name: str) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
 def test_integer_reading_follows_float(network: Network, scheme: str) -> None:
-    """Random weights are harder than trained ones: over these networks the SNR was measured as 32.3 dB and better."""
+    """Random weights are harder than trained ones: over these networks the SNR was measured as 31.5 dB and better.
+
+    Calibrated with enough sequences that hardly an input is clipped, which costs more than all rounding.
+    """
     model = float_model(network)
     x, lengths = samples(model, count=64, seed=9)
-    quality = measure(model, program(network, scheme), x, lengths)
+    made = quantize(model, calibrate(model, *samples(model, count=400)), scheme)
+    quality = measure(model, made, x, lengths)
     assert quality.snr_db > 30
 
 

@@ -81,7 +81,7 @@ def test_every_cell_of_keras_is_a_layer(tmp_path: Path, name: str) -> None:
         ('_demand"', '_demand"\nraw_unit = 0.0', "`data.raw_unit` is 0.0, accepted is greater than 0"),
         ("units = 8", "units = 0", r"`network.layers\[0\].units` is 0"),
         ("units = 8", "units = 8, width = 2", r"`network.layers\[0\].width` is not known, accepted here: layer, units"),
-        ('"gru"', '"qru"', r"`network.layers\[0\]` is .* accepted for its `layer`: dense, embedding, fast_grnn, gru"),
+        ('"gru"', '"qru"', r"`network.layers\[0\]` is .* accepted for its `layer`: average_pool, conv1d, dense"),
         ("softmax", "hardmax", r"`network.layers\[1\].activation` is 'hardmax', accepted is 'linear', 'relu'"),
         ("softmax", "relu", "`network`: the last layer must be dense with activation softmax or linear"),
         (f", {SOFTMAX}", "", "`network`: the last layer must be dense"),

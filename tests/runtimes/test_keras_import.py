@@ -49,6 +49,7 @@ def check(read: FloatModel, model: Any) -> None:
             assert np.array_equal(layer.linear.weight, arrays[0].T)
             width = len(layer.linear.bias)
         else:
+            assert isinstance(layer, RecurrentLayer)
             check_recurrent(layer, arrays, width)
             width = layer.units
     assert next(stored, None) is None

@@ -79,10 +79,10 @@ def keras_model(cell: str, seed: int = 0) -> Any:
     import keras
 
     from rnn_edge.spec import RecurrentSpec
-    from rnn_edge.train.network import keras_layer
+    from rnn_edge.train.network import keras_layers
 
     keras.utils.set_random_seed(seed)
-    recurrent = keras_layer(keras, RecurrentSpec(layer=cell, units=6), False, False)
+    (recurrent,) = keras_layers(keras, RecurrentSpec(layer=cell, units=6), False, False)
     return keras.Sequential([keras.Input((None, 2)), recurrent, keras.layers.Dense(CLASSES)])
 
 
