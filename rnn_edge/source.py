@@ -44,6 +44,7 @@ class Source:
     calibration: Samples
     test: Samples
     classes: tuple[str, ...]
+    channels: tuple[str, ...] = ()  # names of the inputs, where they have any
     raw_unit: float = 1.0
     input_percentile: float = 100.0
     output: str = "int16"
@@ -79,6 +80,7 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         calibration=_samples(data.calibration),
         test=_samples(data.test),
         classes=data.classes,
+        channels=data.channels,
         raw_unit=described.data.raw_unit if features is None else LogMel.unit,
         input_percentile=described.export.input_percentile,
         output=described.export.output,
