@@ -96,7 +96,9 @@ def build(
         for name, content in _sources(program, artifacts, board, link, variant).items():
             (stage / name).write_text(content)
         footprint.check_tables(c.table_sizes(program), board, program.name)
-        objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c", "counters.c"})
+        objects = _compile(
+            chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c", "counters.c"}
+        )
         elf = _link(chosen, objects, _is_bare(board), stage)
         sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, variant, stage))
         footprint.check(sizes, board, program.name, program.scheme)

@@ -27,8 +27,8 @@ class Channel:
 
 @dataclass(frozen=True)
 class Ranges:
-    """What calibration saw: the range of the normalized input, the peak magnitude of every named value, and the range of
-    every channel (none where the inputs are tokens).
+    """What calibration saw: the range of the normalized input, the peak magnitude of every named value, and the range
+    of every channel (none where the inputs are tokens).
     """
 
     low: float

@@ -135,8 +135,8 @@ def program_on(device: Device, out: Path) -> Program:
         if program.hash == device.info.program_hash:
             return program
     raise UserError(
-        f"The board runs program {device.info.program_hash[:12]} of {artifacts.name}, which is not in {artifacts.folder}; "
-        f"export it again, or flash what is there."
+        f"The board runs program {device.info.program_hash[:12]} of {artifacts.name}, which is not in "
+        f"{artifacts.folder}; export it again, or flash what is there."
     )
 
 

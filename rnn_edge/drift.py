@@ -82,8 +82,8 @@ class Drift:
             return "No step was counted, so there is nothing to judge."
         if not self.findings:
             return (
-                f"Nothing of {self.steps:,} steps is further out than in calibration, but for {100 * TOLERANCE:g} % at most: "
-                f"the data is still what {self.model} was made for."
+                f"The data is still in the range that {self.model} was made for: of {self.steps:,} steps no share of "
+                f"what is outside or saturated is over {100 * TOLERANCE:g} % above that of calibration."
             )
         others = len(self.findings) - 1
         more = f", and {others} more {'are' if others > 1 else 'is'} further out" if others else ""
@@ -143,7 +143,9 @@ def _of_inputs(counted: Counters, then: Counters, inputs: tuple[InputDrift, ...]
 def _of_values(steps: int, values: tuple[ValueDrift, ...]) -> Iterator[Finding]:
     for one in values:
         if one.saturated - one.calibrated_saturated > TOLERANCE:
-            then_and_now = f"{_percent(one.saturated)} of {steps:,} steps, {_percent(one.calibrated_saturated)} in calibration"
+            then_and_now = (
+                f"{_percent(one.saturated)} of {steps:,} steps, {_percent(one.calibrated_saturated)} in calibration"
+            )
             yield Finding(f"The {one.kind} {one.name} is saturated in {then_and_now}", one.saturated)
 
 

@@ -17,5 +17,6 @@ PROFILE = click.option(
 )  # fmt: skip
 WEIGHTS_IN_RAM = click.option("--weights-in-ram", is_flag=True, help="Copy the weights to RAM at start.")
 COUNTERS = click.option(
-    "--counters", is_flag=True, help="Count what saturates, for `rnn-edge monitor`; a step takes longer.")
+    "--counters", is_flag=True, help="Count what saturates, for `rnn-edge monitor`; a step takes longer."
+)
 PORT = click.option("--port", help="Serial port of the board [default: found by its USB id].")

@@ -121,7 +121,7 @@ def show_drift(drift: Drift) -> None:
         table.add_row(value.name, value.kind, percent(value.saturated), percent(value.calibrated_saturated))
     console.print(table)
     style = "bold yellow" if drift.findings else ""
-    console.print(f"\n{drift.verdict}", style=style, markup=False, soft_wrap=True)
+    console.print(f"\n{drift.verdict}", style=style, markup=False)
 
 
 def _input_cells(one: InputDrift) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from ..ir.plan import INPUT, LOCAL, OUTPUT, STATE, Copy, Part, Place, local_arrays
 from ..ir.program import Op, Program, Value
-from ..ir.statements import Gather, Loop, Product, Statement
+from ..ir.statements import Gather, Loop, Product
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names

@@ -87,8 +87,8 @@ def group(
 ) -> Statements:
     """The statements of a part. `given` values stand in memory before it, `wanted` ones have to afterwards.
 
-    What nothing reads is not computed. `watched` values are, and none of them is only a register, for a build that looks
-    at them; but products that are added onto others still have no values of their own.
+    What nothing reads is not computed. `watched` values are, and none of them is only a register, for a build that
+    looks at them; but products that are added onto others still have no values of their own.
     """
     grouper = _Grouper(program, list(given), set(wanted), set(watched))
     grouper.add(_live(ops, grouper.wanted | grouper.watched))
