@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from .arithmetic import IntArray
@@ -98,7 +99,8 @@ def load_calibration(path: Path, program: Program) -> Counters:
     """What the interpreter counted on the calibration split, as export wrote it; UserError where that is not there."""
     try:
         read = json.loads(path.read_bytes())
-        found = Counters(**{key: value if key == "steps" else tuple(value) for key, value in read.items()})
+        fields: dict[str, Any] = {key: value if key == "steps" else tuple(value) for key, value in read.items()}
+        found = Counters(**fields)
         fits = found.fits(program)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); run `rnn-edge export` again.") from error
@@ -144,13 +146,15 @@ class Counting:
     def counters(self) -> Counters:
         """What was counted."""
         return Counters(
-            min(self._steps, LARGEST),
-            tuple(min(count, LARGEST) for count in self._saturated),
-            *(tuple(min(n, LARGEST) for n in counts.tolist()) for counts in (self._saturated_inputs, self._outside)),
-            tuple(self._low.tolist()),
-            tuple(self._high.tolist()),
+            steps=min(self._steps, LARGEST),
+            saturated=tuple(min(count, LARGEST) for count in self._saturated),
+            saturated_inputs=tuple(np.minimum(self._saturated_inputs, LARGEST).tolist()),
+            outside=tuple(np.minimum(self._outside, LARGEST).tolist()),
+            low=tuple(self._low.tolist()),
+            high=tuple(self._high.tolist()),
         )
 
 
-def _at_ends(values: IntArray, ends: Any) -> IntArray:
-    return (values == ends.min) | (values == ends.max)
+def _at_ends(values: IntArray, ends: Any) -> NDArray[np.bool_]:
+    at_ends: NDArray[np.bool_] = (values == ends.min) | (values == ends.max)
+    return at_ends
