@@ -23,6 +23,7 @@ from .errors import UserError
 from .files import replacing_folder, write_atomically
 from .footprint import Footprint
 from .ir.arithmetic import IntArray
+from .ir.counters import load_calibration
 from .ir.program import DTYPES, Program
 from .link.device_info import least_payload
 from .paths import FIRMWARE, Artifacts
@@ -45,13 +46,15 @@ class Variant:
     """How a firmware is compiled, and its main program.
 
     `profile`: one of PROFILES. `weights_in_ram`: the weights are copied from flash to RAM at start. `main`: the folder
-    of firmware/ with main(); `macros`: what it is compiled with, such as `BENCH_LAPS=3`.
+    of firmware/ with main(); `macros`: what it is compiled with, such as `BENCH_LAPS=3`. `counts`: it counts what
+    saturates, and what is outside the range that calibration saw (`ir/counters.py`).
     """
 
     profile: str = "size"
     weights_in_ram: bool = False
     main: str = "device"
     macros: tuple[str, ...] = ()
+    counts: bool = False
 
 
 USUAL = Variant()
@@ -90,12 +93,14 @@ def build(
     flags = (*_FLAGS, PROFILES[variant.profile], *freestanding, *_definitions(program, board, variant))
     with tempfile.TemporaryDirectory() as temporary:
         stage = Path(temporary)
-        for name, content in _sources(program, artifacts, board, link, variant.main).items():
+        for name, content in _sources(program, artifacts, board, link, variant).items():
             (stage / name).write_text(content)
         footprint.check_tables(c.table_sizes(program), board, program.name)
-        objects = _compile(chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c"})
+        objects = _compile(
+            chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c", "counters.c"}
+        )
         elf = _link(chosen, objects, _is_bare(board), stage)
-        sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, stage))
+        sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, variant, stage))
         footprint.check(sizes, board, program.name, program.scheme)
         footprint.check_reach(elf, objects, board, program.name)
         binary = footprint.flash_content(elf, board.memory)
@@ -120,14 +125,18 @@ def _port(board: Board) -> Path:
     return FIRMWARE / "ports" / board.family.port
 
 
-def _sources(program: Program, artifacts: Artifacts, board: Board, link: str, main: str) -> dict[str, str]:
+def _sources(program: Program, artifacts: Artifacts, board: Board, link: str, variant: Variant) -> dict[str, str]:
     """File name -> text of all that is compiled, in one folder: no path gets into the result."""
     exported = [artifacts.c_folder / name for name in c.file_names(program.name)]
     missing = [path for path in exported if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]} is not there; run `rnn-edge export` first.")
-    files = [*exported, FIRMWARE / "device" / "port.h", *_c_files(FIRMWARE / main), *_port_files(board, link)]
+    files = [*exported, FIRMWARE / "device" / "port.h", *_c_files(FIRMWARE / variant.main), *_port_files(board, link)]
+    files += _c_files(FIRMWARE / "counters") if variant.counts else []
     texts = {path.name: path.read_text() for path in files}
+    if variant.counts:
+        texts |= c.write(program, counts=True)
+        texts["model_counters.h"] = c.limits(program, load_calibration(artifacts.counters, program))
     texts["model_binding.h"] = c.binding(program)
     texts["model_self_test.h"] = c.self_test(program, _self_test_inputs(program))
     if _is_bare(board):
@@ -178,8 +187,9 @@ def _definitions(program: Program, board: Board, variant: Variant) -> list[str]:
     }
     if variant.main == "device":
         facts = {"DEVICE_CORE": f'"{board.family.core}"', "DEVICE_PAYLOAD": _payload(program, board)} | facts
+    flags = {"RNN_WEIGHTS_IN_RAM": variant.weights_in_ram, "DEVICE_COUNTING": variant.counts}
     macros = [*(f"{key}={value}" for key, value in facts.items()), *variant.macros]
-    return [f"-D{macro}" for macro in (*macros, *(["RNN_WEIGHTS_IN_RAM"] if variant.weights_in_ram else []))]
+    return [f"-D{macro}" for macro in (*macros, *(name for name, is_set in flags.items() if is_set))]
 
 
 def _payload(program: Program, board: Board) -> int:
@@ -214,14 +224,14 @@ def _link(compiler: Compiler, objects: Sequence[Path], bare: bool, stage: Path) 
     return stage / "firmware.elf"
 
 
-def _frames(program: Program, stage: Path) -> dict[str, int]:
+def _frames(program: Program, variant: Variant, stage: Path) -> dict[str, int]:
     """Function -> bytes of its stack frame, as the compiler tells; or a bound that stands for all of them."""
     lines = [line.split("\t") for path in stage.glob("*.su") for line in path.read_text().splitlines()]
     frames: dict[str, int] = {}
     for place, size, _ in lines:
         name = place.rpartition(":")[2].partition(".")[0]
         frames[name] = max(frames.get(name, 0), int(size))
-    return frames or {"main": c.stack_bytes(program) + _FRAMES_BESIDE_SCRATCH}
+    return frames or {"main": c.stack_bytes(program, variant.counts) + _FRAMES_BESIDE_SCRATCH}
 
 
 # results

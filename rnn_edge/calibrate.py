@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +17,49 @@ from .readings import INPUT, FloatReading, Signal, read_body, read_head, state_n
 
 
 @dataclass(frozen=True)
+class Channel:
+    """One input: its name, and the least and the largest value, before normalization."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Ranges:
-    """What calibration saw: the range of the normalized input and the peak magnitude of every named value."""
+    """What calibration saw: the range of the normalized input, the peak magnitude of every named value, and the range
+    of every channel (none where the inputs are tokens).
+    """
 
     low: float
     high: float
     peaks: Mapping[str, tuple[str, float]]  # value name -> (format class, largest magnitude)
+    channels: tuple[Channel, ...] = ()
 
     def peak(self, form: str) -> float:
         """Largest magnitude over the values of a format class."""
         return max(peak for known, peak in self.peaks.values() if known == form)
 
     def to_json(self) -> str:
-        return json.dumps({"low": self.low, "high": self.high, "peaks": dict(self.peaks)}, indent=1) + "\n"
+        channels = [asdict(channel) for channel in self.channels]
+        described = {"low": self.low, "high": self.high, "peaks": dict(self.peaks), "channels": channels}
+        return json.dumps(described, indent=1) + "\n"
+
+
+def load_ranges(path: Path) -> Ranges:
+    """What `Ranges.to_json` wrote; UserError where it is not there, damaged, or of a version without channels."""
+    try:
+        read = json.loads(path.read_bytes())
+        peaks = {str(name): (str(form), float(peak)) for name, (form, peak) in read["peaks"].items()}
+        channels = tuple(Channel(str(one["name"]), float(one["low"]), float(one["high"])) for one in read["channels"])
+        return Ranges(float(read["low"]), float(read["high"]), peaks, channels)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); run `rnn-edge export` again.") from error
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} does not hold the ranges of calibration, or is of a version without those of the channels; "
+            "run `rnn-edge export` again."
+        ) from error
 
 
 def normalize(model: FloatModel, x: NDArray[np.generic]) -> FloatArray:
@@ -73,11 +104,16 @@ def run_float(
 
 
 def calibrate(
-    model: FloatModel, x: NDArray[np.generic], lengths: NDArray[np.int64], percentile: float = 100.0
+    model: FloatModel,
+    x: NDArray[np.generic],
+    lengths: NDArray[np.int64],
+    percentile: float = 100.0,
+    names: Sequence[str] = (),
 ) -> Ranges:
     """Ranges over sample sequences `[batch, steps, inputs]`; 32 sequences and more are enough.
 
     `percentile` of the input values is kept (99.9 helps where there are outliers); all else is minimum to maximum.
+    `names`: those of the channels, where they have any.
     UserError where the samples are empty, constant or of the wrong width.
     """
     _check_samples(model, x, lengths)
@@ -87,7 +123,16 @@ def calibrate(
     values = normalize(model, x)[real]
     tail = (100.0 - percentile) / 2
     low, high = np.percentile(values, [tail, 100.0 - tail])
-    return Ranges(float(low), float(high), reading.peaks)
+    return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names))
+
+
+def _channels(model: FloatModel, x: NDArray[np.generic], names: Sequence[str]) -> tuple[Channel, ...]:
+    """The range of every channel of steps `[n, inputs]`."""
+    if model.vocabulary is not None:
+        return ()
+    known = names or [str(i + 1) for i in range(model.inputs)]
+    columns = zip(known, x.min(axis=0).tolist(), x.max(axis=0).tolist(), strict=True)
+    return tuple(Channel(name, float(low), float(high)) for name, low, high in columns)
 
 
 def _check_samples(model: FloatModel, x: NDArray[np.generic], lengths: NDArray[np.int64]) -> None:

@@ -13,10 +13,10 @@ import click
 from . import __version__
 from .bench.command import bench
 from .chat.command import chat
-from .errors import RnnEdgeError
+from .errors import RnnEdgeError, UserError
 from .init.command import data, init
 from .listen.command import listen
-from .options import BOARD, OUT, PORT, PROFILE, WEIGHTS_IN_RAM
+from .options import BOARD, COUNTERS, OUT, PORT, PROFILE, WEIGHTS_IN_RAM
 from .stress.command import stress
 
 
@@ -86,19 +86,22 @@ def train(model: str, seed: int | None, seeds: int, qat: bool, gradients: bool, 
 @click.option("--scheme", type=click.Choice(["int8", "int16x8"]), default="int8", show_default=True,
               help="int8: int8 inputs and operands; int16x8: int16 ones. Weights are int8 in both.")  # fmt: skip
 @click.option("--weights", type=click.Choice(["8", "4"]), help="Bits of a weight [default: as in model.toml, or 8].")
-@click.option("--format", "formats", multiple=True, type=click.Choice(["tflite", "onnx", "c"]),
-              help="Write this format only (repeatable) [default: all].")  # fmt: skip
+@click.option("--format", "formats", multiple=True, type=click.Choice(["tflite", "onnx", "c", "c-counters"]),
+              help="Write this format only (repeatable) [default: tflite, onnx and c].")  # fmt: skip
 @click.option("--calibration", type=click.Path(dir_okay=False, path_type=Path),
               help="For a .keras file: an .npz with x [sequences, steps, channels] (and lengths).")  # fmt: skip
 @OUT
 def export(
     model: str, scheme: str, weights: str | None, formats: tuple[str, ...], calibration: Path | None, out: Path
 ) -> None:
-    """Calibrate and quantize MODEL, check it, and write TFLite, ONNX and C."""
+    """Calibrate and quantize MODEL, check it, and write TFLite, ONNX and C.
+
+    The format c-counters is C that hands what can saturate to a function of yours (docs/porting.md).
+    """
     from dataclasses import replace
 
     from . import report
-    from .export import FORMATS
+    from .export import USUAL_FORMATS
     from .export import export as run
     from .source import artifacts_of, open_source
 
@@ -108,7 +111,7 @@ def export(
         source = open_source(model, files, calibration)
         if weights is not None:
             source = replace(source, weight_bits=int(weights))
-        exported = run(source, files, scheme, formats or tuple(FORMATS), status.update)
+        exported = run(source, files, scheme, formats or USUAL_FORMATS, status.update)
     report.show_export(exported, files.folder, time.perf_counter() - started, _following("verify", model, out))
 
 
@@ -188,8 +191,9 @@ def boards(as_json: bool) -> None:
 @BOARD
 @PROFILE
 @WEIGHTS_IN_RAM
+@COUNTERS
 @OUT
-def build(model: str, board: str, profile: str, weights_in_ram: bool, out: Path) -> None:
+def build(model: str, board: str, profile: str, weights_in_ram: bool, counters: bool, out: Path) -> None:
     """Build the firmware of MODEL for a board.
 
     Prints flash and RAM by group against what the board has, and refuses what does not fit.
@@ -201,9 +205,9 @@ def build(model: str, board: str, profile: str, weights_in_ram: bool, out: Path)
     from .source import artifacts_of
 
     files, chosen = artifacts_of(model, out), load(board)
-    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram))
+    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram, counts=counters))
     options = ("--board", board, *(["--profile", profile] if profile != "size" else []))
-    options += ("--weights-in-ram",) if weights_in_ram else ()
+    options += (*(["--weights-in-ram"] if weights_in_ram else []), *(["--counters"] if counters else []))
     report_boards.show_firmware(program, firmware, chosen, _following("flash", model, out, *options))
 
 
@@ -216,6 +220,7 @@ def build(model: str, board: str, profile: str, weights_in_ram: bool, out: Path)
 @click.option("--dry-run", is_flag=True, help="Build and show the commands, run none of them.")
 @PROFILE
 @WEIGHTS_IN_RAM
+@COUNTERS
 @OUT
 def flash(
     model: str,
@@ -226,6 +231,7 @@ def flash(
     dry_run: bool,
     profile: str,
     weights_in_ram: bool,
+    counters: bool,
     out: Path,
 ) -> None:
     """Flash the firmware of MODEL and see it answer.
@@ -239,7 +245,7 @@ def flash(
     from .source import artifacts_of
 
     files, chosen, way = artifacts_of(model, out), load(board), Way(tool, port, via)
-    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram))
+    program, firmware = build_for(files, chosen, Variant(profile, weights_in_ram, counts=counters))
     if dry_run:
         click.echo("\n".join(commands(firmware.image, chosen, way)))
         return
@@ -256,23 +262,36 @@ def flash(
 @PORT
 @click.option("--input", "source", type=click.File(encoding="utf-8-sig", errors="replace"), default="-",
               help="File of steps [default: standard input].")  # fmt: skip
+@click.option("--check", "checks", is_flag=True, help="Exit code 1 where the data is not what calibration saw.")
 @OUT
-def monitor(board: str | None, port: str | None, source: TextIO, out: Path) -> None:
+def monitor(board: str | None, port: str | None, source: TextIO, checks: bool, out: Path) -> None:
     """Feed a flashed board live and see its answers.
 
     A step is a line of physical values (or a token), separated by blanks or commas; an empty line begins a new
     sequence. Shown are outputs or class, and core cycles.
+
+    Where the board was flashed with --counters, what saturated and how far the inputs went is shown at the end, beside
+    what calibration saw: is the data still what the model was made for?
     """
-    from . import report_boards
+    from . import drift, report_boards
     from .board import load
-    from .device import connected, program_on
+    from .device import artifacts_on, connected, program_on
     from .monitor import monitor as run
 
     with connected(load(board) if board else None, port, out) as device:
         program = program_on(device, out)
+        if checks and not device.info.counts:
+            raise UserError("The board does not count what saturates; flash it with --counters.")
+        calibration = drift.load(artifacts_on(device, out), program) if device.info.counts else None
         report_boards.show_monitor(device, program)
+        if calibration is not None:
+            device.link.clear_counters()
         for seen in run(device.link, program, source):
             report_boards.show_seen(program, seen)
+        if calibration is not None:
+            found = drift.compare(program, device.link.counters(program), calibration)
+            report_boards.show_drift(found)
+            sys.exit(1 if checks and found.findings else 0)
 
 
 for command in (bench, chat, data, init, stress, listen):

@@ -121,17 +121,22 @@ def commands(image: Image, board: Board, way: Way) -> list[str]:
     return flash.dry_run(image, board, way.tool, way.port, way.via)
 
 
+def artifacts_on(device: Device, out: Path) -> Artifacts:
+    """Where the export of the model that a board runs is, or was, below `out`."""
+    name = identifier(device.info.model)
+    return Artifacts(out / name, name)
+
+
 def program_on(device: Device, out: Path) -> Program:
     """The program that a board runs, from the exports in `out`; UserError where it is not there, or another by now."""
-    name = identifier(device.info.model)
-    artifacts = Artifacts(out / name, name)
+    artifacts = artifacts_on(device, out)
     if artifacts.program_json.is_file():
         program = check(load(artifacts.program_json, artifacts.program_npz))
         if program.hash == device.info.program_hash:
             return program
     raise UserError(
-        f"The board runs program {device.info.program_hash[:12]} of {name}, which is not in {artifacts.folder}; "
-        f"export it again, or flash what is there."
+        f"The board runs program {device.info.program_hash[:12]} of {artifacts.name}, which is not in "
+        f"{artifacts.folder}; export it again, or flash what is there."
     )
 
 

@@ -14,6 +14,8 @@ from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
 from .features import from_dict
 from .files import replacing_folder, write_atomically
+from .ir.counters import Counting
+from .ir.interpret import Interpreter
 from .ir.program import Program, save
 from .ir.quantize_input import from_float
 from .paths import Artifacts
@@ -39,21 +41,33 @@ def _write_onnx(program: Program, files: Artifacts) -> None:
 
 
 def _write_c(program: Program, files: Artifacts) -> None:
+    _write_c_into(files.c_folder, program)
+
+
+def _write_c_counters(program: Program, files: Artifacts) -> None:
+    _write_c_into(files.c_counters_folder, program, counts=True)
+
+
+def _write_c_into(folder: Path, program: Program, counts: bool = False) -> None:
     from .backends import c, c_features
 
-    texts = c.write(program)
+    texts = c.write(program, counts=counts)
     for configuration in (program.features, program.decision):
         if configuration is not None:
             texts |= c_features.write(from_dict(configuration), program.name)
     for name, text in texts.items():
-        write_atomically(files.c_folder / name, text.encode())
+        write_atomically(folder / name, text.encode())
 
 
 FORMATS: dict[str, Callable[[Program, Artifacts], None]] = {
     "tflite": _write_tflite,
     "onnx": _write_onnx,
     "c": _write_c,
+    "c-counters": _write_c_counters,
 }
+
+USUAL_FORMATS = ("tflite", "onnx", "c")
+"""What is written where nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ def export(
     source: Source,
     files: Artifacts,
     scheme: str = "int8",
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: Sequence[str] = USUAL_FORMATS,
     note: Callable[[str], None] = lambda stage: None,
 ) -> Exported:
     """Quantize and write everything into `files.folder`, which is replaced as a whole once all is written.
@@ -84,7 +98,7 @@ def export(
         raise UserError(f"The format {unknown[0]!r} is not known; give one or more of {', '.join(FORMATS)}.")
     note("calibrate")
     data = source.calibration
-    ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile)
+    ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile, source.channels)
     note("quantize and check")
     program = quantize(source.model, ranges, scheme, source.output, source.classes, source.raw_unit, source.weight_bits)
     program = replace(
@@ -94,12 +108,15 @@ def export(
     )
     note("compare with float")
     quality = measure(source.model, program, source.test.x, source.test.lengths, source.test.y)
+    counting = Counting(program)
+    Interpreter(program).run(from_float(program, data.x), data.lengths, observe=counting.observe)
     with replacing_folder(files.folder) as folder:
         new = Artifacts(folder, files.name)
         shutil.copyfile(source.float_keras, new.float_keras)
         if files.metrics.is_file() and source.float_keras == files.float_keras:
             shutil.copyfile(files.metrics, new.metrics)
         write_atomically(new.ranges, ranges.to_json().encode())
+        write_atomically(new.counters, counting.counters().to_json().encode())
         save(program, new.program_json, new.program_npz)
         for name in formats:
             note(f"write {name}")

@@ -16,4 +16,7 @@ PROFILE = click.option(
     help="Compile for few bytes (-Os) or few instructions (-O2).",
 )  # fmt: skip
 WEIGHTS_IN_RAM = click.option("--weights-in-ram", is_flag=True, help="Copy the weights to RAM at start.")
+COUNTERS = click.option(
+    "--counters", is_flag=True, help="Count what saturates, for `rnn-edge monitor`; a step takes longer."
+)
 PORT = click.option("--port", help="Serial port of the board [default: found by its USB id].")

@@ -49,6 +49,11 @@ class Artifacts:
         return self.folder / "ranges.json"
 
     @property
+    def counters(self) -> Path:
+        """What the interpreter counted on the calibration split."""
+        return self.folder / "counters.json"
+
+    @property
     def program_json(self) -> Path:
         return self.folder / "program.json"
 
@@ -76,12 +81,17 @@ class Artifacts:
     def c_folder(self) -> Path:
         return self.folder / "c"
 
+    @property
+    def c_counters_folder(self) -> Path:
+        """The C that hands what can saturate to a function of the user."""
+        return self.folder / "c-counters"
+
     def board(self, name: str) -> Path:
         """Folder of the firmware for a board."""
         return self.folder / "boards" / name
 
     def has_format(self, name: str) -> bool:
-        """Was this format (tflite, onnx, c) exported?"""
+        """Was this format (see `export.FORMATS`) exported?"""
         return (self.folder / name).is_dir()
 
     @property

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .calibrate import run_float
 from .float_model import FloatModel
-from .ir.arithmetic import IntArray
+from .ir.counters import Counters, Counting, gates
 from .ir.interpret import Interpreter
 from .ir.program import Program
 from .ir.quantize_input import from_float
@@ -28,7 +28,7 @@ class Quality:
     agreement: float | None  # share of sequences (or steps) in which both decide for the same class; None for values
     snr_db: float  # signal to noise of the outputs, before softmax
     clipped_inputs: float  # share of input values outside the input format
-    saturated_gates: float  # share of gate pre-activations at the limits of int16
+    saturated_gates: float  # share of gates that are saturated, as in ir/counters.py
 
 
 def measure(
@@ -40,8 +40,8 @@ def measure(
 ) -> Quality:
     """Compare on sequences `[batch, steps, inputs]` with optional targets as in `datasets.Split`."""
     quantized = from_float(program, x)
-    gates = _GateCount(program)
-    outputs, _ = Interpreter(program).run(quantized, lengths, observe=gates.observe)
+    counting = Counting(program)
+    outputs, _ = Interpreter(program).run(quantized, lengths, observe=counting.observe)
     real = dequantize(program, outputs)
     exact = run_float(model, x, lengths)
     steps = np.arange(x.shape[1]) < lengths[:, None]
@@ -56,7 +56,7 @@ def measure(
         agreement=None if values else float(np.mean(classes(real) == classes(exact))),
         snr_db=snr_db(exact, real - exact),
         clipped_inputs=_clipped(program, model, x, steps),
-        saturated_gates=gates.share,
+        saturated_gates=_saturated_gates(program, counting.counters()),
     )
 
 
@@ -69,19 +69,7 @@ def _clipped(program: Program, model: FloatModel, x: NDArray[np.generic], steps:
     return float(np.mean((real < limits.min - 0.5) | (real > limits.max + 0.5)))
 
 
-class _GateCount:
-    """Counts pre-activations (what sigmoid and tanh read) that stand at the limits of int16."""
-
-    def __init__(self, program: Program) -> None:
-        self._names = {op.inputs[0] for op in program.ops if op.kind in ("sigmoid", "tanh")}
-        self._limit = self._all = 0
-
-    def observe(self, values: dict[str, IntArray]) -> None:
-        for name in self._names & values.keys():
-            array = values[name]
-            self._limit += int(np.count_nonzero((array == -32768) | (array == 32767)))
-            self._all += array.size
-
-    @property
-    def share(self) -> float:
-        return self._limit / max(self._all, 1)
+def _saturated_gates(program: Program, counters: Counters) -> float:
+    of_gates = gates(program)
+    values = counters.steps * sum(gate.size for gate in of_gates)
+    return sum(counters.saturated[: len(of_gates)]) / max(values, 1)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from .board import Board, Region
 from .build import Firmware
 from .device import Device
+from .drift import Drift, InputDrift
 from .ir.program import Program
 from .monitor import Seen, describe
 from .readiness import Readiness
-from .report import console, plain_table
+from .report import console, percent, plain_table
 
 _GROUPS = {
     "code": "code of model and kernels",
@@ -22,6 +23,8 @@ _GROUPS = {
     "stack": "stack, at most",
     "rest": "library, padding",
 }
+
+_NAME = 10  # characters of a channel's name, for a table of 80 columns
 
 
 def boards_json(rows: Iterable[Readiness]) -> str:
@@ -101,3 +104,30 @@ def show_monitor(device: Device, program: Program) -> None:
 def show_seen(program: Program, seen: Seen) -> None:
     cycles = "-" if seen.cycles is None else f"{seen.cycles:,}"
     console.print(f"{seen.step:6} {cycles:>11}  {describe(program, seen)}", markup=False, soft_wrap=True)
+
+
+def show_drift(drift: Drift) -> None:
+    """What the board counted beside what calibration saw, and the verdict."""
+    console.print()
+    if drift.inputs:
+        named = ("seen\nlowest", "seen\nhighest", "calibrated\nlowest", "calibrated\nhighest", "outside")
+        table = plain_table("input", *named, "saturated", "calibrated\nsaturated", gap=1)
+        for one in drift.inputs:
+            table.add_row(*_input_cells(one))
+        console.print(table)
+        console.print()
+    table = plain_table("value", "", "saturated", "calibrated\nsaturated", left=2)
+    for value in drift.values:
+        table.add_row(value.name, value.kind, percent(value.saturated), percent(value.calibrated_saturated))
+    console.print(table)
+    style = "bold yellow" if drift.findings else ""
+    console.print(f"\n{drift.verdict}", style=style, markup=False)
+
+
+def _input_cells(one: InputDrift) -> list[str]:
+    name = one.calibrated.name
+    low, high = ("-" if end is None else f"{end:.4g}" for end in (one.low, one.high))
+    seen = ("<=" * one.clipped[0] + low, ">=" * one.clipped[1] + high)
+    calibrated = (f"{end:.4g}" for end in (one.calibrated.low, one.calibrated.high))
+    shares = (percent(share) for share in (one.outside, one.saturated, one.calibrated_saturated))
+    return [name if len(name) <= _NAME else f"{name[: _NAME - 1]}~", *seen, *calibrated, *shares]

@@ -45,6 +45,7 @@ class Source:
     calibration: Samples  # as the steps of the model read them: `FloatModel.rows`
     test: Samples
     classes: tuple[str, ...]
+    channels: tuple[str, ...] = ()  # names of the inputs, where they have any
     raw_unit: float = 1.0
     input_percentile: float = 100.0
     output: str = "int16"
@@ -82,6 +83,7 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         calibration=_samples(model, data.calibration.x, data.calibration.lengths, data.calibration.y),
         test=_samples(model, data.test.x, data.test.lengths, data.test.y),
         classes=data.classes,
+        channels=data.channels,
         raw_unit=described.data.raw_unit if features is None else LogMel.unit,
         input_percentile=described.export.input_percentile,
         output=described.export.output,

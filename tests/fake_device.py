@@ -10,12 +10,13 @@ import numpy as np
 
 from rnn_edge import __version__
 from rnn_edge.ir.arithmetic import IntArray
+from rnn_edge.ir.counters import Counters, Counting
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.vectors import INSTANCES
 
-OK, DAMAGED, WRONG_LENGTH, UNKNOWN, BAD_ARGUMENT, REPEATED, TABLES_DAMAGED = range(7)
-INFO, RESET, STEP, RUN, SAVE, LOAD, SELF_TEST, CYCLES, STACK = range(1, 10)
+OK, DAMAGED, WRONG_LENGTH, UNKNOWN, BAD_ARGUMENT, REPEATED, TABLES_DAMAGED, NO_COUNTERS = range(8)
+INFO, RESET, STEP, RUN, SAVE, LOAD, SELF_TEST, CYCLES, STACK, COUNTERS, CLEAR = range(1, 12)
 
 
 def encode(data: bytes) -> bytes:
@@ -50,15 +51,26 @@ def request(sequence: int, command: int, payload: bytes = b"") -> bytes:
 
 
 class FakeDevice:
-    """Answers frames as a board does; also a transport, with `spoil` to damage what goes over the wire."""
+    """Answers frames as a board does; also a transport, with `spoil` to damage what goes over the wire.
 
-    def __init__(self, program: Program, payload: int = 256, core: str = "fake", flags: int = 3) -> None:
+    It counts what saturates where it is given `limits`, those of calibration.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        payload: int = 256,
+        core: str = "fake",
+        flags: int = 3,
+        limits: Counters | None = None,
+    ) -> None:
         self.program, self.payload, self.core, self.flags = program, payload, core, flags
         x, y = program.values[program.input], program.values[program.output]
         self._x, self._y = np.dtype(f"<{np.dtype(x.dtype).str[1:]}"), np.dtype(f"<{np.dtype(y.dtype).str[1:]}")
         self._inputs, self._outputs = x.size, y.size
         self._sizes = [program.values[state.name].size for state in program.states]
-        self._session = InterpreterSession(program)
+        self._counts, self.counting = limits is not None, Counting(program, limits)
+        self._session = InterpreterSession(program, self.counting.observe)
         self.states = [[np.zeros(size, dtype=np.int64) for size in self._sizes] for _ in range(INSTANCES)]
         self._last: int | None = None
         self._received, self.sent = b"", b""
@@ -105,13 +117,27 @@ class FakeDevice:
     def _obey(self, command: int, payload: bytes) -> tuple[int, bytes]:
         if RESET <= command <= LOAD:
             return self._obey_on_instance(command, payload[0], payload[1:]) if payload else (BAD_ARGUMENT, b"")
-        if not INFO <= command <= STACK:
+        if not INFO <= command <= CLEAR:
             return UNKNOWN, b""
+        if command in (COUNTERS, CLEAR):
+            return self._obey_on_counters(command, payload) if self._counts else (NO_COUNTERS, b"")
         if payload:
             return BAD_ARGUMENT, b""
         passed = struct.pack("<BH", self.flags == 3, self.self_test_steps)
         facts = {SELF_TEST: passed, CYCLES: bytes(8), STACK: bytes(8)}
         return OK, facts.get(command) or self._info()
+
+    def _obey_on_counters(self, command: int, payload: bytes) -> tuple[int, bytes]:
+        if len(payload) != (4 if command == COUNTERS else 0):
+            return BAD_ARGUMENT, b""
+        if command == CLEAR:
+            self.counting.clear()
+            return OK, b""
+        now = self.counting.counters()
+        counts = [now.steps, *now.saturated, *now.saturated_inputs, *now.outside]
+        data = np.array(counts, "<u4").tobytes() + np.array([*now.low, *now.high], "<i2").tobytes()
+        rest = data[int.from_bytes(payload, "little") :][: self.payload - 1]
+        return (OK, rest) if rest else (BAD_ARGUMENT, b"")
 
     def _obey_on_instance(self, command: int, instance: int, data: bytes) -> tuple[int, bytes]:
         computes = command in (STEP, RUN)
@@ -149,6 +175,6 @@ class FakeDevice:
     def _info(self) -> bytes:
         bits, tokens = [8 * dtype.itemsize for dtype in (self._x, self._y)], self.program.tokens or 0
         facts = [1, INSTANCES, self.payload, self._inputs, bits[0], self._outputs, bits[1]]
-        facts += [int(self.program.every_step), tokens, 2 * sum(self._sizes), self.flags]
+        facts += [int(self.program.every_step), tokens, 2 * sum(self._sizes), self.flags | 4 * self._counts]
         names = "\0".join([self.program.name, __version__, self.core, ""])
         return struct.pack("<BBHHBHBBIHB", *facts) + bytes.fromhex(self.program.hash) + names.encode()

@@ -2,13 +2,21 @@
  * answers one request at a time (docs/link_protocol.md).
  *
  * From the build: DEVICE_CORE (name of the core), DEVICE_PAYLOAD (bytes of the largest payload),
- * PORT_CLOCK_HZ.
+ * PORT_CLOCK_HZ; with DEVICE_COUNTING it counts what saturates (firmware/counters).
  */
 #include "device.h"
 #include "model_binding.h"
 #include "model_self_test.h"
 #include "port.h"
 #include "rnn_kernels.h"
+
+#ifdef DEVICE_COUNTING
+#include "counters.h"
+#else
+#define counters_clear() ((void)0)
+#define counters_begin(x, steps) ((void)0)
+#define counters_end() ((void)0)
+#endif
 
 #include <stdbool.h>
 #include <string.h>
@@ -96,6 +104,11 @@ static void put_state(const model_state *state)
 {
     memcpy(answer + HEADER + answer_length, state, sizeof *state);
     answer_length = (uint16_t)(answer_length + sizeof *state);
+}
+
+static uint32_t u32_at(const uint8_t *bytes)
+{
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 /* What goes behind n bytes in RAM as their CRC. */
@@ -211,6 +224,7 @@ static void boot(void)
         model_reset(&instances[i]);
     tables_passed = model_tables_crc() == MODEL_TABLES_CRC;
     self_test_passed = self_test();
+    counters_clear();
     write_banner();
 }
 
@@ -249,11 +263,47 @@ static uint32_t stack_used(void)
 
 /* ---- Commands ------------------------------------------------------------------------------- */
 
+#ifdef DEVICE_COUNTING
+enum { COUNTS = DEVICE_COUNTS };
+
+/* The payload, of `length` bytes, is the number of bytes of the counters that were asked before. */
+static uint8_t put_counters(uint16_t length)
+{
+    const uint32_t start = length == 4 ? u32_at(request + HEADER) : sizeof counters;
+    if (start >= sizeof counters)
+        return DEVICE_BAD_ARGUMENT;
+    const uint32_t rest = sizeof counters - start, room = DEVICE_PAYLOAD - 1;
+    const uint16_t n = (uint16_t)(rest < room ? rest : room);
+    memcpy(answer + HEADER + answer_length, (const uint8_t *)&counters + start, n);
+    answer_length = (uint16_t)(answer_length + n);
+    return DEVICE_OK;
+}
+
+static uint8_t obey_on_counters(uint8_t command, uint16_t length)
+{
+    if (command == DEVICE_COUNTERS)
+        return put_counters(length);
+    if (length != 0)
+        return DEVICE_BAD_ARGUMENT;
+    counters_clear();
+    return DEVICE_OK;
+}
+#else
+enum { COUNTS = 0 };
+
+static uint8_t obey_on_counters(uint8_t command, uint16_t length)
+{
+    (void)command;
+    (void)length;
+    return DEVICE_NO_COUNTERS;
+}
+#endif
+
 static void put_info(void)
 {
     put_flash(FACTS, sizeof FACTS);
     put((uint8_t)((tables_passed ? DEVICE_TABLES_PASSED : 0) |
-                  (self_test_passed ? DEVICE_SELF_TEST_PASSED : 0)));
+                  (self_test_passed ? DEVICE_SELF_TEST_PASSED : 0) | COUNTS));
     put_flash(HASH, sizeof HASH);
     put_flash(NAMES, sizeof NAMES);
 }
@@ -282,12 +332,14 @@ static uint8_t compute(uint8_t command, model_state *state, uint16_t size, bool 
         return DEVICE_BAD_ARGUMENT;
     if (1 + results * OUTPUT_BYTES + state_bytes > DEVICE_PAYLOAD || !inputs_are_legal(steps))
         return DEVICE_BAD_ARGUMENT;
+    counters_begin(inputs, steps);
     const uint32_t start = port_cycles();
     if (command == DEVICE_STEP)
         model_step(state, inputs, outputs);
     else
         model_run(state, inputs, steps, outputs);
     cycles = port_cycles() - start;
+    counters_end();
     answer_length = (uint16_t)(1 + results * OUTPUT_BYTES);
     if (all_states)
         put_state(state);
@@ -319,11 +371,13 @@ static uint8_t obey_on_instance(uint8_t command, uint8_t instance, uint16_t size
 /* Executes a request with `length` bytes of payload: the status, with the answer's data put. */
 static uint8_t obey(uint8_t command, uint16_t length)
 {
-    if (command < DEVICE_INFO || command > DEVICE_STACK)
+    if (command < DEVICE_INFO || command > DEVICE_CLEAR)
         return DEVICE_UNKNOWN;
     if (command >= DEVICE_RESET && command <= DEVICE_LOAD)
         return length == 0 ? DEVICE_BAD_ARGUMENT
                            : obey_on_instance(command, request[HEADER], (uint16_t)(length - 1));
+    if (command == DEVICE_COUNTERS || command == DEVICE_CLEAR)
+        return obey_on_counters(command, length);
     if (length != 0)
         return DEVICE_BAD_ARGUMENT;
     if (command == DEVICE_INFO) {
@@ -343,11 +397,6 @@ static uint8_t obey(uint8_t command, uint16_t length)
 }
 
 /* ---- Requests ------------------------------------------------------------------------------- */
-
-static uint32_t u32_at(const uint8_t *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
 
 /* Can the frame of `length` bytes in `request` be trusted? */
 static uint8_t check_frame(uint16_t length, bool cobs_passed)

@@ -10,13 +10,14 @@ import numpy as np
 from .. import __version__
 from ..ir import arithmetic
 from ..ir.arithmetic import IntArray
+from ..ir.counters import Counters, channels, gates, states, watched
 from ..ir.interpret import Interpreter
-from ..ir.plan import make_plan
+from ..ir.plan import Plan, make_plan
 from ..ir.plan_check import check_plan
 from ..ir.program import Program
 from ..ir.quantize_input import float_channels, raw_channels
 from ..paths import FIRMWARE
-from .c_step import function_body, scratch_bytes
+from .c_step import NO_PROBES, Probes, function_body, scratch_bytes
 from .c_step import lap_names as step_lap_names
 from .c_tables import Tables, all_tables, crc
 from .c_templates import render
@@ -31,22 +32,24 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedant
 _TYPE_NAMES = {"int8": "s8", "int16": "s16"}
 
 
-def write(program: Program, trace: bool = False, laps: bool = False) -> dict[str, str]:
+def write(program: Program, trace: bool = False, laps: bool = False, counts: bool = False) -> dict[str, str]:
     """File name -> text of the model and its kernels; same program, same bytes.
 
     `trace`: the step hands its values to `rnn_trace_s8` and `rnn_trace_s16`, for a build that looks for a difference.
     `laps`: it calls `rnn_lap` with the number of each statement behind it, for a build that measures them.
+    `counts`: it hands gates and new states to `rnn_count`, for a build that counts what saturates (`ir/counters.py`).
     """
     check_model_name(program.name)
     facts = _facts(program)
-    plan = check_plan(program, make_plan(program, every_value=trace))
+    plan = check_plan(program, _plan(program, trace, counts))
     shared, own = all_tables(program, plan)
-    body = function_body(program, plan.body, trace, 0 if laps else None)
-    head = function_body(program, plan.head, trace, len(plan.body.statements.order) if laps else None)
-    scratch = max(scratch_bytes(program, part) for part in (plan.body, plan.head))
-    facts |= {"shared": shared, "own": own, "crcs": _crcs(shared, own)}
+    of_body, of_head = _probes(program, plan, trace, laps, counts)
+    body = function_body(program, plan.body, of_body)
+    head = function_body(program, plan.head, of_head)
+    names = [one.name for one in watched(program)] if counts else []
+    facts |= {"shared": shared, "own": own, "crcs": _crcs(shared, own), "watched": names}
     files = {
-        f"{program.name}.h": render("model.h.j2", defines=_defines(program, scratch), **facts),
+        f"{program.name}.h": render("model.h.j2", defines=_defines(program, _scratch(program, plan)), **facts),
         f"{program.name}.c": render("model.c.j2", body=body, head=head, trace=trace, laps=laps, **facts),
         f"{program.name}_tables.h": render("model_tables.h.j2", **_channels(program), **facts),
     }
@@ -64,10 +67,9 @@ def lap_names(program: Program) -> list[str]:
     return [name for part in (plan.body, plan.head) for name in step_lap_names(program, part)]
 
 
-def stack_bytes(program: Program) -> int:
-    """Most bytes that the arrays of a step take on the stack."""
-    plan = make_plan(program)
-    return max(scratch_bytes(program, part) for part in (plan.body, plan.head))
+def stack_bytes(program: Program, counts: bool = False) -> int:
+    """Most bytes that the arrays of a step take on the stack; `counts`: as in `write`."""
+    return _scratch(program, _plan(program, counts=counts))
 
 
 def table_sizes(program: Program) -> dict[str, int]:
@@ -81,6 +83,12 @@ def binding(program: Program) -> str:
     """`model_binding.h`: what firmware/harness and firmware/device need to know about the model they drive."""
     hash_bytes = [f"0x{byte:02x}" for byte in bytes.fromhex(program.hash)]
     return render("model_binding.h.j2", hash_bytes=hash_bytes, **_facts(program))
+
+
+def limits(program: Program, calibration: Counters) -> str:
+    """`model_counters.h`: what firmware/counters needs to know of the model and of its calibration."""
+    ranges = list(zip(calibration.low, calibration.high, strict=True)) if channels(program) else []
+    return render("model_counters.h.j2", ranges=ranges, watched=len(watched(program)), **_facts(program))
 
 
 def self_test(program: Program, x: IntArray) -> str:
@@ -98,6 +106,26 @@ def self_test(program: Program, x: IntArray) -> str:
         table("int16_t", "model_self_test_states", np.concatenate(states, axis=1)),
     ]
     return render("model_self_test.h.j2", steps=len(x), tables=tables, **facts)
+
+
+def _plan(program: Program, trace: bool = False, counts: bool = False) -> Plan:
+    if trace:
+        return make_plan(program, watched=[op.output for op in program.ops])
+    return make_plan(program, watched=[gate.value for gate in gates(program)] if counts else ())
+
+
+def _scratch(program: Program, plan: Plan) -> int:
+    return max(scratch_bytes(program, part) for part in (plan.body, plan.head))
+
+
+def _probes(program: Program, plan: Plan, trace: bool, laps: bool, counts: bool) -> tuple[Probes, Probes]:
+    """Those of the body and those of the head, which has nothing to count."""
+    if counts:
+        number = {one: index for index, one in enumerate(watched(program))}
+        of_gates = {gate.value: number[gate] for gate in gates(program)}
+        return Probes(gates=of_gates, states={s.name: number[s] for s in states(program)}), NO_PROBES
+    laps_of_body = len(plan.body.statements.order)
+    return Probes(trace, 0 if laps else None), Probes(trace, laps_of_body if laps else None)
 
 
 def _facts(program: Program) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
-from ..ir.plan import INPUT, LOCAL, OUTPUT, Copy, Part, Place, local_arrays
+from ..ir.plan import INPUT, LOCAL, OUTPUT, STATE, Copy, Part, Place, local_arrays
 from ..ir.program import Op, Program, Value
-from ..ir.statements import Loop, Move, Product, Statement
+from ..ir.statements import Loop, Move, Product
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names
@@ -17,12 +17,27 @@ from .c_products import kernel_of, table_name
 from .c_text import with_notes
 
 
-def function_body(program: Program, part: Part, trace: bool = False, laps: int | None = None) -> str:
-    """The statements of one part of a step, without braces.
+@dataclass(frozen=True)
+class Probes:
+    """The calls of a build that watches.
 
-    `trace`: every value is handed to `rnn_trace_*`; `laps`: `rnn_lap` is called after each statement, from this number.
+    `trace`: every value is handed to `rnn_trace_*`; `laps`: `rnn_lap` is called after each statement, from this number;
+    `gates`: values that are handed to `rnn_count` with their number as soon as they are there, `states`: those whose
+    new content is at the end.
     """
-    writer = _Writer(program, part, trace, laps)
+
+    trace: bool = False
+    laps: int | None = None
+    gates: Mapping[str, int] = field(default_factory=dict)
+    states: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_PROBES = Probes()
+
+
+def function_body(program: Program, part: Part, probes: Probes = NO_PROBES) -> str:
+    """The statements of one part of a step, without braces."""
+    writer = _Writer(program, part, probes)
     text = writer.text()
     unused = [f"    (void){name};" for name in writer.parameters() if not re.search(rf"\b{name}\b", text)]
     return "\n\n".join(filter(None, ["\n".join(unused), text]))
@@ -87,8 +102,8 @@ def _operands_of_input(program: Program, part: Part) -> dict[int, str]:
 
 
 class _Writer:
-    def __init__(self, program: Program, part: Part, trace: bool, laps: int | None) -> None:
-        self._program, self._part, self._trace, self._laps = program, part, trace, laps
+    def __init__(self, program: Program, part: Part, probes: Probes) -> None:
+        self._program, self._part, self._probes = program, part, probes
         self._names = Names(program, part)
         self._equations = Equations(program, part)
         self._arrays = local_arrays(program, part)
@@ -104,7 +119,8 @@ class _Writer:
         shared = [self._declaration(name, 4) for name, home in self._homes.items() if home is None]
         blocks = [self._section(index) for index in range(len(self._sections))]
         copies = "\n".join(line for copy in self._part.copies for line in self._copy(copy))
-        return "\n\n".join(filter(None, ["\n".join([*self._widening(), *shared]), *blocks, copies]))
+        before, after = ("\n".join(lines) for lines in (self._given_gates(), self._new_states()))
+        return "\n\n".join(filter(None, ["\n".join([*self._widening(), *shared]), before, *blocks, copies, after]))
 
     def _section(self, number: int) -> str:
         """Its arrays and statements, in braces where other sections have arrays that may take the same memory."""
@@ -146,9 +162,9 @@ class _Writer:
                 comment = self._equations.comment(statement, indent)
                 lines = loop_lines(self._program, self._part, number, self._names, indent)
                 blocks += [with_notes(calls, indent), [*comment, *lines]]
-                calls = self._probes(number, statement)
+                calls = self._watching(number)
             else:
-                calls += [*self._calls(statement), *self._probes(number, statement)]
+                calls += [*self._calls(statement), *self._watching(number)]
         return "\n\n".join("\n".join(lines) for lines in [*blocks, with_notes(calls, indent)] if lines)
 
     def _calls(self, statement: Product | Move) -> list[tuple[str, str]]:
@@ -188,19 +204,32 @@ class _Writer:
     def _at(self, value: str) -> str:
         return self._names.pointer(*self._part.find(value))
 
-    def _probes(self, number: int, statement: Statement) -> list[tuple[str, str]]:
-        """The calls of a build that watches."""
+    def _watching(self, number: int) -> list[tuple[str, str]]:
+        """The calls behind a statement in a build that watches."""
         lines = []
-        if self._trace:
-            views, defined = self._part.statements.views, self._part.statements.defined
-            there = [name for name, index in defined.items() if index == number and name in views]
-            for name in there:
-                value = self._program.values[name]
-                kind = "s8" if value.dtype == "int8" else "s16"
-                lines.append((f'rnn_trace_{kind}("{name}", {self._at(name)}, {value.size});', ""))
-        if self._laps is not None:
-            lines.append((f"rnn_lap({self._laps + number});", ""))
+        views, defined = self._part.statements.views, self._part.statements.defined
+        there = [name for name, index in defined.items() if index == number and name in views]
+        for name in there if self._probes.trace else ():
+            value = self._program.values[name]
+            kind = "s8" if value.dtype == "int8" else "s16"
+            lines.append((f'rnn_trace_{kind}("{name}", {self._at(name)}, {value.size});', ""))
+        lines += [(self._count_gate(name), "") for name in there if name in self._probes.gates]
+        if self._probes.laps is not None:
+            lines.append((f"rnn_lap({self._probes.laps + number});", ""))
         return lines
+
+    def _count_gate(self, name: str) -> str:
+        return f"rnn_count({self._probes.gates[name]}, {self._at(name)}, {self._program.values[name].size});"
+
+    def _given_gates(self) -> list[str]:
+        """Gates that are there before the first statement: parts of the input or of a state."""
+        defined = self._part.statements.defined
+        return [f"    {self._count_gate(name)}" for name in self._probes.gates if defined[name] < 0]
+
+    def _new_states(self) -> list[str]:
+        places = {name: self._names.pointer(Place(STATE, name), 0) for name in self._probes.states}
+        sizes = {name: self._program.values[name].size for name in places}
+        return [f"    rnn_count({self._probes.states[name]}, {at}, {sizes[name]});" for name, at in places.items()]
 
     def _copy(self, copy: Copy) -> list[str]:
         value = self._program.values[copy.value]

@@ -12,6 +12,9 @@ from .elements import Meaning
 from .ops import KINDS
 from .program import Op, Program
 
+Observe = Callable[[dict[str, IntArray]], None]
+"""Is given values by name, `[batch, n]` each."""
+
 
 class Interpreter:
     """Runs a checked program on batches of sequences.
@@ -47,7 +50,7 @@ class Interpreter:
         x: IntArray,
         lengths: NDArray[np.int64] | None = None,
         states: Sequence[IntArray] | None = None,
-        observe: Callable[[dict[str, IntArray]], None] = lambda values: None,
+        observe: Observe = lambda values: None,
     ) -> tuple[IntArray, list[IntArray]]:
         """A batch of sequences `[batch, steps, inputs]`: outputs and the states after the last real step.
 
@@ -101,15 +104,18 @@ def steps_of(interpreter: Interpreter, x: IntArray, states: Sequence[IntArray]) 
 
 
 class InterpreterSession:
-    """The interpreter for one sequence at a time: `x` is `[inputs]` or `[steps, inputs]`, states are `[units]`."""
+    """The interpreter for one sequence at a time: `x` is `[inputs]` or `[steps, inputs]`, states are `[units]`.
 
-    def __init__(self, program: Program) -> None:
-        self._interpreter = Interpreter(program)
+    `observe` is given every value of the body at every step.
+    """
+
+    def __init__(self, program: Program, observe: Observe = lambda values: None) -> None:
+        self._interpreter, self._observe = Interpreter(program), observe
 
     def step(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
-        y, following = self._interpreter.step(x[None], [state[None] for state in states])
-        return y[0], [state[0] for state in following]
+        y, following = self.run(x[None], states)
+        return (y[0] if self._interpreter.program.every_step else y), following
 
     def run(self, x: IntArray, states: list[IntArray]) -> tuple[IntArray, list[IntArray]]:
-        y, following = self._interpreter.run(x[None], None, [state[None] for state in states])
+        y, following = self._interpreter.run(x[None], None, [state[None] for state in states], self._observe)
         return y[0], [state[0] for state in following]

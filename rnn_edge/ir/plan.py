@@ -6,7 +6,7 @@ of the part otherwise. Everything else that needs memory at all is an array of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .program import Op, Program, Value
@@ -55,11 +55,11 @@ class Plan:
     head: Part
 
 
-def make_plan(program: Program, every_value: bool = False) -> Plan:
+def make_plan(program: Program, watched: Collection[str] = ()) -> Plan:
     """The plan of a checked program; where every step has an output, the body is the whole step.
 
-    `every_value`: each value stands in memory after the statement that computes it, for a trace; but for products that
-    are only ever added onto others.
+    `watched`: these values stand in memory after the statement that computes them, for a build that looks at them; but
+    for products that are only ever added onto others.
     """
     split = len(program.ops) if program.every_step else program.body_ops
     states = [(state.next, Place(STATE, state.name)) for state in program.states]
@@ -67,8 +67,8 @@ def make_plan(program: Program, every_value: bool = False) -> Plan:
     given = {program.input: Place(INPUT)} | {state.name: Place(STATE, state.name) for state in program.states}
     body_wanted = states + (output if program.every_step else [])
     head_wanted = [] if program.every_step else output
-    body = _part(program, program.ops[:split], given, body_wanted, every_value)
-    return Plan(body, _part(program, program.ops[split:], dict(states), head_wanted, every_value))
+    body = _part(program, program.ops[:split], given, body_wanted, watched)
+    return Plan(body, _part(program, program.ops[split:], dict(states), head_wanted, watched))
 
 
 def _part(
@@ -76,9 +76,9 @@ def _part(
     ops: Sequence[Op],
     given: Mapping[str, Place],
     wanted: Sequence[tuple[str, Place]],
-    every_value: bool,
+    watched: Collection[str],
 ) -> Part:
-    statements = group(program, ops, given, [name for name, _ in wanted], every_value)
+    statements = group(program, ops, given, [name for name, _ in wanted], watched)
     places = _places(statements, given, wanted)
     moves = [Copy(name, *_find(statements, places, name), target) for name, target in wanted]
     return Part(statements, places, tuple(_ordered(moves)))

@@ -55,6 +55,14 @@ def from_float(program: Program, x: NDArray[np.generic]) -> IntArray:
     return rounded
 
 
+def to_float(program: Program, x: IntArray) -> NDArray[np.float64]:
+    """Physical values `[..., inputs]` that integers of the input format stand for, each in the middle of its step."""
+    value = program.values[program.input]
+    normalized = (x - value.zero_point) * value.scale
+    real: NDArray[np.float64] = normalized * program.constants["input_deviation"] + program.constants["input_mean"]
+    return real
+
+
 def raw_channels(program: Program) -> tuple[IntArray, IntArray, IntArray]:
     """Gain (0 to 2^31 - 1), offset (|offset| < 2^61) and shift (0 to 40) of every channel, for `from_raw`.
 

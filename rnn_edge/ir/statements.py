@@ -83,15 +83,15 @@ class Statements:
 
 
 def group(
-    program: Program, ops: Sequence[Op], given: Iterable[str], wanted: Iterable[str], every_value: bool = False
+    program: Program, ops: Sequence[Op], given: Iterable[str], wanted: Iterable[str], watched: Iterable[str] = ()
 ) -> Statements:
     """The statements of a part. `given` values stand in memory before it, `wanted` ones have to afterwards.
 
-    What nothing reads is not computed. `every_value`: it is, and no value is only a register, for a trace. Products
-    that are added onto others still have no values of their own.
+    What nothing reads is not computed. `watched` values are, and none of them is only a register, for a build that
+    looks at them; but products that are added onto others still have no values of their own.
     """
-    grouper = _Grouper(program, list(given), set(wanted), every_value)
-    grouper.add(ops if every_value else _live(ops, grouper.wanted))
+    grouper = _Grouper(program, list(given), set(wanted), set(watched))
+    grouper.add(_live(ops, grouper.wanted | grouper.watched))
     return grouper.statements()
 
 
@@ -123,9 +123,9 @@ class _Rows:
 
 
 class _Grouper:
-    def __init__(self, program: Program, given: Sequence[str], wanted: set[str], every_value: bool) -> None:
-        self.wanted = wanted
-        self._program, self._values, self._every_value = program, program.values, every_value
+    def __init__(self, program: Program, given: Sequence[str], wanted: set[str], watched: set[str]) -> None:
+        self.wanted, self.watched = wanted, watched
+        self._program, self._values = program, program.values
         self._order: list[Product | Move | _OpenLoop] = []
         self._views = {name: View(name) for name in given}
         self._defined = dict.fromkeys(given, -1)
@@ -143,7 +143,7 @@ class _Grouper:
                 else:
                     {"matvec": self._matvec, "slice": self._slice}.get(op.kind, self._move)(op)
         looped = [op.output for loop in self._order if isinstance(loop, _OpenLoop) for op in loop.ops]
-        for name in [*self.wanted, *(looped if self._every_value else ())]:
+        for name in [*self.wanted, *(name for name in looped if name in self.watched)]:
             self._in_memory(name)
 
     def statements(self) -> Statements:

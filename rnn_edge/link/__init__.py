@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import islice
 from types import TracebackType
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import LinkError, UserError
 from ..ir.arithmetic import IntArray
+from ..ir.counters import Counters, channels, watched
 from ..ir.program import Program
 from ..processes import INTERRUPTED
 from ..vectors import INSTANCES, Command, Result
@@ -33,6 +35,7 @@ _MEANING = {
     Status.BAD_ARGUMENT: "instance, number of values or a token is out of range",
     Status.REPEATED: "it was done before and its answer was lost; reset the instance and begin anew",
     Status.TABLES_DAMAGED: "the tables in its flash are damaged; flash it again",
+    Status.NO_COUNTERS: "its firmware does not count what saturates; flash it with --counters",
 }
 
 
@@ -112,6 +115,23 @@ class Link:
         """Bytes of stack used since boot at most, and bytes there are."""
         used, size = struct.unpack("<II", self._ask(Request.STACK))
         return used, size
+
+    def counters(self, program: Program) -> Counters:
+        """What the board counted since boot or `clear_counters`; it runs `program`."""
+        form = _counters_form(program)
+        data = b""
+        while len(data) < form.size:
+            part = self._ask(Request.COUNTERS, struct.pack("<I", len(data)))
+            if not part:
+                raise LinkError(f"The board's counters are not those of {program.name}; flash it again.")
+            data += part
+        numbers = iter(form.unpack(data[: form.size]))
+        sizes = [len(watched(program)), *[channels(program)] * 4]
+        return Counters(next(numbers), *(tuple(islice(numbers, size)) for size in sizes))
+
+    def clear_counters(self) -> None:
+        """Let the board count anew."""
+        self._ask(Request.CLEAR)
 
     def _compute(self, request: Request, instance: int, x: IntArray, states: bool) -> Result:
         device = self.info()
@@ -199,6 +219,11 @@ def _accepted(request: Request, status: int, data: bytes) -> bytes:
         return data
     meaning = _MEANING.get(Status(status)) if status in list(Status) else f"unknown status {status}"
     raise LinkError(f"The board refused `{request.name.lower()}`: {meaning}.")
+
+
+def _counters_form(program: Program) -> struct.Struct:
+    """Counts, then the ends of the ranges."""
+    return struct.Struct(f"<{1 + len(watched(program)) + 2 * channels(program)}I{2 * channels(program)}h")
 
 
 def _bytes(array: IntArray, bits: int) -> bytes:

@@ -33,6 +33,7 @@ class DeviceInfo:
     state_bytes: int
     tables_ok: bool
     self_test_ok: bool
+    counts: bool  # what saturates
     program_hash: str
     model: str
     version: str  # of the tool that wrote its firmware
@@ -65,6 +66,7 @@ class DeviceInfo:
             state_bytes=state_bytes,
             tables_ok=bool(flags & 1),
             self_test_ok=bool(flags & 2),
+            counts=bool(flags & 4),
             program_hash=digest.hex(),
             model=model,
             version=version,

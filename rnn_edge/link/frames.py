@@ -27,6 +27,8 @@ class Request(IntEnum):
     SELF_TEST = 7
     CYCLES = 8
     STACK = 9
+    COUNTERS = 10
+    CLEAR = 11
 
 
 class Status(IntEnum):
@@ -39,6 +41,7 @@ class Status(IntEnum):
     BAD_ARGUMENT = 4
     REPEATED = 5
     TABLES_DAMAGED = 6
+    NO_COUNTERS = 7
 
 
 @dataclass(frozen=True)

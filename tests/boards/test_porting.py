@@ -14,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 
 from rnn_edge.backends import c
 from rnn_edge.emulators import simavr
+from rnn_edge.ir.counters import Counting
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_raw
 
@@ -211,3 +212,49 @@ def test_the_sketch_leaves_the_tables_in_flash(elf: Path) -> None:
         sizes = {one.name: one["sh_size"] for one in ELFFile(file).iter_sections()}
     assert 7_500 < sizes[".text"] < 8_700  # "8 KiB of an Uno's flash"
     assert 200 < sizes[".data"] + sizes[".bss"] < 300  # "some 250 bytes of its RAM"
+
+
+# counting
+
+
+COUNTED_MAIN = """
+#include "power.h"
+#include <inttypes.h>
+#include <stdio.h>
+extern uint32_t steps, saturated_inputs[POWER_INPUTS], saturated[POWER_WATCHED];
+extern int8_t lowest[POWER_INPUTS], highest[POWER_INPUTS];
+void counted_step(power_state *state, const int16_t raw[POWER_INPUTS], int16_t y[POWER_OUTPUTS]);
+int main(void)
+{
+    static power_state state;
+    int16_t y[POWER_OUTPUTS], raw[POWER_INPUTS];
+    int count;
+    for (int i = 0; i < 8; i++)
+        state.h0[i] = i % 2 ? INT16_MAX : INT16_MIN;
+    while (scanf("%d", &count) == 1) {
+        raw[0] = (int16_t)count;
+        counted_step(&state, raw, y);
+    }
+    printf("%" PRIu32 " %" PRIu32 " %d %d", steps, saturated_inputs[0], lowest[0], highest[0]);
+    for (int i = 0; i < POWER_WATCHED; i++)
+        printf(" %" PRIu32, saturated[i]);
+    return 0;
+}
+"""
+
+
+def test_what_the_page_counts_is_what_the_interpreter_counts(tmp_path: Path) -> None:
+    program = bundled("power").program
+    texts = c.write(program, counts=True) | {"counted.c": block("/* counted.c */"), "main.c": COUNTED_MAIN}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    run(tmp_path, "gcc", *STRICT, "-o", "counted", "main.c", "counted.c", "power.c", "rnn_kernels.c")
+    raw = np.random.default_rng(0).integers(-6000, 6000, (50, 1)).astype(np.int16)
+    start = [np.where(np.arange(8) % 2, 32767, -32768)[None]]
+    counting = Counting(program)
+    Interpreter(program).run(from_raw(program, raw)[None], states=start, observe=counting.observe)
+    expected = counting.counters()
+    sent = "\n".join(map(str, raw[:, 0].tolist()))
+    found = subprocess.run([tmp_path / "counted"], input=sent, capture_output=True, text=True, check=True).stdout
+    numbers = [expected.steps, *expected.saturated_inputs, *expected.low, *expected.high, *expected.saturated]
+    assert list(map(int, found.split())) == numbers and expected.saturated_inputs[0] > 10

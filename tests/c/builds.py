@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from rnn_edge.backends import c
-from rnn_edge.ir.interpret import InterpreterSession
+from rnn_edge.ir.counters import Counters, Counting
+from rnn_edge.ir.interpret import Interpreter, InterpreterSession
 from rnn_edge.ir.program import Program
 from rnn_edge.paths import Artifacts
 from rnn_edge.runtimes import Missing
@@ -41,6 +42,14 @@ def inputs(made: Program, steps: int, rng: np.random.Generator) -> NDArray[np.in
     limit = 1 << (7 if value.dtype == "int8" else 15)
     low, high = (0, made.tokens) if made.tokens is not None else (-limit, limit)
     return rng.integers(low, high, (steps, value.size))
+
+
+def limits_of(made: Program, seed: int = 3) -> Counters:
+    """Counters of a calibration that saw the inner half of the inputs."""
+    counting = Counting(made)
+    x = inputs(made, 8, np.random.default_rng(seed))
+    Interpreter(made).run((x if made.tokens is not None else x // 2)[None], observe=counting.observe)
+    return counting.counters()
 
 
 def script(made: Program, seed: int = 0) -> list[Command]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rnn_edge.backends import c
+from rnn_edge.ir.counters import Counters
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
 from rnn_edge.link.transports import PipeTransport
@@ -23,10 +24,12 @@ HOST = ("device/device.c", "ports/host/port.c")
 Files = dict[str, str]
 
 
-def device_files(made: Program) -> Files:
-    """All that is generated for the firmware of a network."""
+def device_files(made: Program, limits: Counters | None = None) -> Files:
+    """All that is generated for the firmware of a network; with `limits`, those of calibration, for one that counts."""
     x = inputs(made, 16, np.random.default_rng(5))
-    return c.write(made) | {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+    files = c.write(made, counts=limits is not None)
+    files |= {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+    return files if limits is None else files | {"model_counters.h": c.limits(made, limits)}
 
 
 def build_device(
@@ -35,15 +38,22 @@ def build_device(
     compiler: str = "gcc",
     payload: int = PAYLOAD,
     change: Callable[[Files], None] = lambda files: None,
+    limits: Counters | None = None,
 ) -> Path:
-    """The firmware under both sanitizers, its generated files changed before it is compiled."""
+    """The firmware under both sanitizers, its generated files changed before it is compiled.
+
+    With `limits`, those of calibration, it counts what saturates.
+    """
     build = usable(BUILDS[f"c-{compiler}-sanitize"])
-    files = device_files(made)
+    files = device_files(made, limits)
     change(files)
     for name, text in files.items():
         (folder / name).write_text(text)
-    macros = (f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000")
+    macros = [f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000"]
     sources = [folder / f"{made.name}.c", folder / "rnn_kernels.c", *(FIRMWARE / name for name in HOST)]
+    if limits is not None:
+        macros += ["-DDEVICE_COUNTING", f"-I{FIRMWARE / 'counters'}"]
+        sources.append(FIRMWARE / "counters" / "counters.c")
     binary = folder / f"device-{compiler}-{payload}"
     flags = (*c.WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
     compile_c(compiler, flags, sources, binary)

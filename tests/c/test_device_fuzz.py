@@ -13,7 +13,7 @@ import pytest
 
 from rnn_edge.ir.program import Program
 from tests import fake_device as wire
-from tests.c.builds import inputs
+from tests.c.builds import inputs, limits_of
 from tests.c.devices import CORE, build_device, frames_of
 from tests.fake_device import FakeDevice
 from tests.networks import GRU, STACKS, Network, program
@@ -22,7 +22,8 @@ FRAMES = 2500
 PAYLOAD = 120
 MEASURED = (wire.CYCLES | 0x80, wire.STACK | 0x80)
 
-CASES = [(GRU, "gcc"), (STACKS[0], "clang"), (STACKS[1], "gcc"), (STACKS[3], "clang")]
+CASES = [(GRU, "gcc", True), (STACKS[0], "clang", False), (STACKS[1], "gcc", False), (STACKS[3], "clang", True)]
+"""Network, compiler, and whether the firmware counts what saturates."""
 
 
 def requests(made: Program, rng: np.random.Generator) -> Iterator[bytes]:
@@ -30,9 +31,10 @@ def requests(made: Program, rng: np.random.Generator) -> Iterator[bytes]:
     dtype = f"<i{np.dtype(made.values[made.input].dtype).itemsize}"
     states = 2 * sum(made.values[state.name].size for state in made.states)
     while True:
-        command = int(rng.integers(1, 10)) if rng.random() < 0.9 else int(rng.integers(256))
+        command = int(rng.integers(1, 12)) if rng.random() < 0.9 else int(rng.integers(256))
         x = inputs(made, int(rng.choice([1, 1, 2, 3, 12])), rng).astype(dtype).tobytes()
-        payload = {wire.STEP: x, wire.RUN: x, wire.LOAD: rng.bytes(states)}.get(command, b"")
+        start = int(rng.integers(8)).to_bytes(4, "little")
+        payload = {wire.STEP: x, wire.RUN: x, wire.LOAD: rng.bytes(states), wire.COUNTERS: start}.get(command, b"")
         if wire.RESET <= command <= wire.LOAD:
             flag = 0x80 if command in (wire.STEP, wire.RUN) and rng.random() < 0.5 else 0
             payload = bytes([int(rng.choice([0, 1, 0, 1, 2])) | flag]) + payload
@@ -84,10 +86,13 @@ def assert_answers(answers: list[bytes], sent: bytes, fake: FakeDevice) -> Count
     return Counter(answer[4] for answer in expected)
 
 
-@pytest.mark.parametrize(("network", "compiler"), CASES, ids=lambda value: getattr(value, "id", value))
-def test_every_frame_has_its_answer(network: Network, compiler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("network", "compiler", "counts"), CASES, ids=lambda value: getattr(value, "id", value))
+def test_every_frame_has_its_answer(network: Network, compiler: str, counts: bool, tmp_path: Path) -> None:
     made = program(network)
+    limits = limits_of(made) if counts else None
     sent = b"\0".join(pieces(made, PAYLOAD, FRAMES)) + b"\0"
-    answers = [wire.decode(coded)[0] for coded in frames_of(build_device(made, tmp_path, compiler, PAYLOAD), sent)]
-    statuses = assert_answers(answers[1:], sent, FakeDevice(made, PAYLOAD, CORE))
+    binary = build_device(made, tmp_path, compiler, PAYLOAD, limits=limits)
+    answers = [wire.decode(coded)[0] for coded in frames_of(binary, sent)]
+    statuses = assert_answers(answers[1:], sent, FakeDevice(made, PAYLOAD, CORE, limits=limits))
     assert all(statuses[status] > 50 for status in range(6)) and statuses[wire.OK] > FRAMES // 5
+    assert (statuses[wire.NO_COUNTERS] > 50) != counts

@@ -61,7 +61,7 @@ def test_export_of_a_keras_file(tmp_path: Path, calibration: Path) -> None:
     folder = tmp_path / "out" / "model_float"  # the name of the file is a keyword of C
     files = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
     assert files == {
-        *("float.keras", "ranges.json", "program.json", "program.npz", "vectors.txt", "test.npz"),
+        *("float.keras", "ranges.json", "counters.json", "program.json", "program.npz", "vectors.txt", "test.npz"),
         *("tflite/model_float_step.tflite", "tflite/model_float_sequence.tflite"),
         *("onnx/model_float_step.onnx", "onnx/model_float_sequence.onnx"),
         *(f"c/{name}" for name in c.file_names("model_float")),

@@ -55,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "emulators": BASE | {"board", "tools", "link"},
     "tools": BASE | {"board", "sections"},
     "serial_ports": BASE | {"board"},
+    "drift": BASE | {"calibrate", "ir"},
     "flash": BASE | {"board", "tools", "serial_ports", "emulators"},
     "qat": BASE
     | {

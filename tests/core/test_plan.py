@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnn_edge.ir.counters import gates
 from rnn_edge.ir.headroom import headroom
 from rnn_edge.ir.plan import LOCAL, OUTPUT, STATE, Part, Place, local_arrays, make_plan
 from rnn_edge.ir.plan_check import check_plan
@@ -18,10 +19,11 @@ from tests.random_programs import random_program
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 2**32), st.booleans())
-def test_random_programs_keep_every_live_value(seed: int, every_value: bool) -> None:
+@given(st.integers(0, 2**32), st.sampled_from(["nothing", "gates", "everything"]))
+def test_random_programs_keep_every_live_value(seed: int, watched: str) -> None:
     made = random_program(seed)
-    check_plan(made, make_plan(made, every_value))
+    names = {"nothing": [], "gates": [gate.value for gate in gates(made)], "everything": list(made.values)}[watched]
+    check_plan(made, make_plan(made, names))
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
@@ -66,7 +68,7 @@ def test_what_nothing_reads_is_not_computed() -> None:
 
 def test_a_trace_keeps_every_value_but_products_that_are_added() -> None:
     made = program(GRU)
-    plan = make_plan(made, every_value=True)
+    plan = make_plan(made, watched=list(made.values))
     known = {*plan.body.statements.views, *plan.head.statements.views}
     assert set(made.values) - known == {"gru0_gh", "gru0_gh_z", "gru0_gh_r"}
 
