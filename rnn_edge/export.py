@@ -12,7 +12,6 @@ import numpy as np
 
 from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
-from .features import from_dict
 from .files import replacing_folder, write_atomically
 from .ir.program import Program, save
 from .ir.quantize_input import from_float
@@ -41,11 +40,7 @@ def _write_onnx(program: Program, files: Artifacts) -> None:
 def _write_c(program: Program, files: Artifacts) -> None:
     from .backends import c, c_features
 
-    texts = c.write(program)
-    for configuration in (program.features, program.decision):
-        if configuration is not None:
-            texts |= c_features.write(from_dict(configuration), program.name)
-    for name, text in texts.items():
+    for name, text in (c.write(program) | c_features.of_program(program)).items():
         write_atomically(files.c_folder / name, text.encode())
 
 

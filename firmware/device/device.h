@@ -15,6 +15,7 @@ enum {
     DEVICE_SELF_TEST = 7,
     DEVICE_CYCLES = 8,
     DEVICE_STACK = 9,
+    DEVICE_HEAR = 12, /* only where the program says how it listens */
     DEVICE_ANSWER = 0x80
 };
 

@@ -27,6 +27,7 @@ class Request(IntEnum):
     SELF_TEST = 7
     CYCLES = 8
     STACK = 9
+    HEAR = 12
 
 
 class Status(IntEnum):

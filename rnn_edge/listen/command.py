@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..options import OUT
+from ..options import OUT, PORT
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -17,14 +17,33 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--said", type=_FILE, help="CSV file of what was said: start_s, end_s, word.")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="Probability from which a word is detected [default: the model's own].")  # fmt: skip
+@click.option("--board", help="Board that listens too: each of its integers is compared, and what a frame costs.")
+@click.option("--profile", type=click.Choice(["size", "speed"]),
+              help="Compile for few bytes (-Os) or few instructions (-O2), for an emulated board [default: size].")  # fmt: skip
+@PORT
 @OUT
-def listen(model: str, wav: Path, said: Path | None, threshold: float | None, out: Path) -> None:
+def listen(
+    model: str,
+    wav: Path,
+    said: Path | None,
+    threshold: float | None,
+    board: str | None,
+    profile: str | None,
+    port: str | None,
+    out: Path,
+) -> None:
     """Find the words of MODEL in a WAV file.
 
     Features, network and decision are computed in the integers of the device, as one stream from the first sample on.
     With --said: misses, false accepts an hour, and how long after its end a word is detected.
+
+    With --board: the same samples go to the board, and exit code 1 says that a score or a detection came out otherwise
+    there. An emulated board is built and started for it, a real one has to be flashed before.
     """
-    from .. import report
+    from contextlib import ExitStack
+
+    from .. import progress
+    from ..errors import UserError
     from ..ir.check import check
     from ..ir.program import load
     from ..source import artifacts_of
@@ -36,11 +55,25 @@ def listen(model: str, wav: Path, said: Path | None, threshold: float | None, ou
 
     files = artifacts_of(model, out)
     own = ears(check(load(files.program_json, files.program_npz)))
+    if board is None and (profile, port) != (None, None):
+        raise UserError("--profile and --port go with --board: name the board.")
+    if board is not None and threshold is not None:
+        raise UserError(
+            "A board decides by the threshold of its program: leave out --threshold, or set it in model.toml and "
+            "export again."
+        )
     own = own if threshold is None else with_threshold(own, threshold)
     sound = open_sound(wav, own.features.rate_hz)
     spoken = None if said is None else read_said(said, own.words)
-    with report.console.status("listen"):
-        heard = run(own, sound.pieces())
-    show_heard(sound, own, heard)
+    with ExitStack() as stack:
+        witness = None
+        if board is not None:
+            from ..board import load as load_board
+            from .on_board import listening
+
+            witness = stack.enter_context(listening(own, files, load_board(board), port, profile))
+        with progress.stepping(sound.samples) as done:
+            heard = run(own, sound.pieces(), witness, done)
+    show_heard(sound, own, heard, witness)
     if spoken is not None:
         show_outcome(compare(spoken, heard.detections, heard.seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ from ..recordings.wav_file import open_file
 
 @dataclass(frozen=True)
 class Sound:
-    """`notes` say, a sentence each, what was done to the samples of the file."""
+    """`samples`: how many they become. `notes` say, a sentence each, what was done to the samples of the file."""
 
     path: Path
     rate_hz: int
+    samples: int
     notes: tuple[str, ...]
 
     def pieces(self) -> Iterator[NDArray[np.int16]]:
@@ -45,4 +47,5 @@ def open_sound(path: Path, rate_hz: int) -> Sound:
         notes.append(f"Resampled from {stream.rate_hz:g} Hz to {rate_hz} Hz by a polyphase filter.")
         if stream.rate_hz < rate_hz:
             notes.append(f"Above {stream.rate_hz / 2:g} Hz there is nothing to hear, where the network expects sound.")
-    return Sound(path, rate_hz, tuple(notes))
+    assert stream.steps is not None
+    return Sound(path, rate_hz, math.ceil(stream.steps * rate_hz / stream.rate_hz), tuple(notes))
