@@ -28,8 +28,9 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes by group: code (of model and kernels), weights, tables (of the kernels), features, decision, harness (device and
-    port), state, stack (a bound), rest (the compiler's library, padding, initial values of variables)."""
+    """Bytes by group: code (of model and kernels), weights, tables (of the kernels), features, decision, harness
+    (device and port), state, stack (a bound), rest (the compiler's library, padding, initial values of variables).
+    """
 
     flash: Mapping[str, int]
     ram: Mapping[str, int]

@@ -45,7 +45,7 @@ def of_program(program: Program) -> dict[str, str]:
 
 
 def hears(program: Program) -> bool:
-    """Can a device go from samples to detections with it? It has features and a decision, and int16 scores of classes."""
+    """Can a device listen with it? It has features and a decision, and int16 scores of classes."""
     has_both = program.features is not None and program.decision is not None
     return has_both and program.softmax and program.values[program.output].dtype == "int16"
 

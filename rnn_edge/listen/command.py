@@ -19,7 +19,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
               help="Probability from which a word is detected [default: the model's own].")  # fmt: skip
 @click.option("--board", help="Board that listens too: each of its integers is compared, and what a frame costs.")
 @click.option("--profile", type=click.Choice(["size", "speed"]),
-              help="Compile for few bytes (-Os) or few instructions (-O2), for an emulated board [default: size].")  # fmt: skip
+              help="Compile an emulated board for few bytes or few instructions [default: size].")  # fmt: skip
 @PORT
 @OUT
 def listen(

@@ -41,12 +41,13 @@ def show_cost(board: BoardEars, ears: Ears) -> None:
     if cost is None:
         console.print("What a frame takes is not known: this emulator counts no cycles.")
         return
+    rate, mhz = features.rate_hz / features.hop, board.board.clock.hz / 1e6
     at = "" if cost.unit == CYCLES else " and one instruction a cycle, without waiting for flash"
     slow = " It is too slow to listen live." if cost.load > 1 else ""
     console.print(
-        f"A frame takes {cost.mean:,} {cost.unit} in the mean, {cost.most:,} at most. At {features.rate_hz / features.hop:g} "
-        f"frames a second, {board.board.clock.hz / 1e6:g} MHz{at}: {100 * cost.load:.1f} % of real time, and scores "
-        f"{1000 * cost.latency:.1f} ms after the last sample of a frame at most.{slow}",
+        f"A frame takes {cost.mean:,} {cost.unit} in the mean, {cost.most:,} at most. At {rate:g} frames a second, "
+        f"{mhz:g} MHz{at}: {100 * cost.load:.1f} % of real time, and scores {1000 * cost.latency:.1f} ms after the "
+        f"last sample of a frame at most.{slow}",
         soft_wrap=True,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,7 +50,7 @@ def run(
     stream = Stream(ears)
     detected: list[Detection] = []
     samples = frames = 0
-    for piece in (part for piece in pieces for part in _parts(piece)):
+    for piece in _small(pieces):
         scores = stream.scores(piece)
         classes = stream.decide(scores)
         if witness is not None:
@@ -66,5 +66,6 @@ def run(
     return Heard(tuple(detected), frames, samples / ears.features.rate_hz, time.perf_counter() - started)
 
 
-def _parts(piece: NDArray[np.int16]) -> list[NDArray[np.int16]]:
-    return [piece[start : start + _PIECE] for start in range(0, len(piece), _PIECE)]
+def _small(pieces: Iterable[NDArray[np.int16]]) -> Iterator[NDArray[np.int16]]:
+    for piece in pieces:
+        yield from (piece[start : start + _PIECE] for start in range(0, len(piece), _PIECE))

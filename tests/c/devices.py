@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_edge.backends import c
+from rnn_edge.backends import c, c_features
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
 from rnn_edge.link.transports import PipeTransport
@@ -26,7 +26,10 @@ Files = dict[str, str]
 def device_files(made: Program) -> Files:
     """All that is generated for the firmware of a network."""
     x = inputs(made, 16, np.random.default_rng(5))
-    return c.write(made) | {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+    files = c.write(made) | {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+    if c_features.hears(made):
+        files |= c_features.of_program(made) | {"ears_binding.h": c_features.ears_binding(made)}
+    return files
 
 
 def build_device(
@@ -43,7 +46,10 @@ def build_device(
     for name, text in files.items():
         (folder / name).write_text(text)
     macros = (f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000")
-    sources = [folder / f"{made.name}.c", folder / "rnn_kernels.c", *(FIRMWARE / name for name in HOST)]
+    ears = c_features.hears(made)
+    macros += ("-DDEVICE_HEARS", f"-I{FIRMWARE / 'ears'}") if ears else ()
+    own = [folder / name for name in files if name.endswith(".c")]
+    sources = [*own, *(FIRMWARE / name for name in (*HOST, *(("ears/ears.c",) if ears else ())))]
     binary = folder / f"device-{compiler}-{payload}"
     flags = (*c.WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
     compile_c(compiler, flags, sources, binary)

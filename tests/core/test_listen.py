@@ -21,7 +21,7 @@ from rnn_edge.errors import UserError
 from rnn_edge.features import Decision, LogMel
 from rnn_edge.ir.program import Program, save
 from rnn_edge.listen.evaluate import compare, read_said
-from rnn_edge.listen.hear import Detection, Ears, detections, ears, frames_of, scores, with_threshold
+from rnn_edge.listen.hear import Detection, Ears, Frames, detections, ears, scores, with_threshold
 from rnn_edge.listen.report import clock
 from rnn_edge.listen.run import run
 from rnn_edge.listen.sound import open_sound
@@ -31,9 +31,7 @@ from tests import listening, signals
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """The network of `tests.listening`, told how it listens."""
-    made = listening.network()
-    return replace(made, features=listening.FEATURES.to_dict(), decision=listening.DECISION.to_dict())
+    return listening.hearing()
 
 
 def write_wav(path: Path, pcm: NDArray[Any], rate: int = 16000, channels: int = 1) -> Path:
@@ -90,7 +88,8 @@ def test_files_that_cannot_be_heard_are_refused(tmp_path: Path) -> None:
 def test_frames_of_pieces_are_those_of_the_whole(sizes: list[int]) -> None:
     pcm = signals.speech(sum(sizes), 20000)
     pieces = np.split(pcm, np.cumsum(sizes)[:-1])
-    found = np.concatenate(list(frames_of(LogMel(), pieces)))
+    frames = Frames(LogMel())
+    found = np.concatenate([frames.of(piece) for piece in pieces])
     assert found.tolist() == LogMel().frames(pcm).tolist()
 
 
