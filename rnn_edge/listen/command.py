@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..options import OUT, PORT
+
+if TYPE_CHECKING:
+    from ..paths import Artifacts
+    from .hear import Ears
+    from .on_board import BoardEars
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -40,10 +48,7 @@ def listen(
     With --board: the same samples go to the board, and exit code 1 says that a score or a detection came out otherwise
     there. An emulated board is built and started for it, a real one has to be flashed before.
     """
-    from contextlib import ExitStack
-
     from .. import progress
-    from ..errors import UserError
     from ..ir.check import check
     from ..ir.program import load
     from ..source import artifacts_of
@@ -53,8 +58,23 @@ def listen(
     from .run import run
     from .sound import open_sound
 
+    _check_options(threshold, board, profile, port)
     files = artifacts_of(model, out)
     own = ears(check(load(files.program_json, files.program_npz)))
+    own = own if threshold is None else with_threshold(own, threshold)
+    sound = open_sound(wav, own.features)
+    spoken = None if said is None else read_said(said, own.words)
+    with _witness(own, files, board, port, profile) as witness, progress.stepping(sound.samples) as done:
+        heard = run(own, sound.pieces(), witness, done)
+    show_heard(sound, own, heard, witness)
+    if spoken is not None:
+        show_outcome(compare(spoken, heard.detections, heard.seconds))
+
+
+def _check_options(threshold: float | None, board: str | None, profile: str | None, port: str | None) -> None:
+    """UserError where options do not go together."""
+    from ..errors import UserError
+
     if board is None and (profile, port) != (None, None):
         raise UserError("--profile and --port go with --board: name the board.")
     if board is not None and threshold is not None:
@@ -62,18 +82,18 @@ def listen(
             "A board decides by the threshold of its program: leave out --threshold, or set it in model.toml and "
             "export again."
         )
-    own = own if threshold is None else with_threshold(own, threshold)
-    sound = open_sound(wav, own.features.rate_hz)
-    spoken = None if said is None else read_said(said, own.words)
-    with ExitStack() as stack:
-        witness = None
-        if board is not None:
-            from ..board import load as load_board
-            from .on_board import listening
 
-            witness = stack.enter_context(listening(own, files, load_board(board), port, profile))
-        with progress.stepping(sound.samples) as done:
-            heard = run(own, sound.pieces(), witness, done)
-    show_heard(sound, own, heard, witness)
-    if spoken is not None:
-        show_outcome(compare(spoken, heard.detections, heard.seconds))
+
+@contextmanager
+def _witness(
+    own: Ears, files: Artifacts, board: str | None, port: str | None, profile: str | None
+) -> Iterator[BoardEars | None]:
+    """The board that was named, or nobody."""
+    if board is None:
+        yield None
+        return
+    from ..board import load
+    from .on_board import listening
+
+    with listening(own, files, load(board), port, profile) as ears:
+        yield ears

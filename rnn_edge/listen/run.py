@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
 from .hear import Detection, Ears, Stream, named
 
 _PIECE = 1 << 14  # samples whose features are computed together
@@ -44,7 +43,7 @@ def run(
 ) -> Heard:
     """Listen to successive samples to their end; of a long sound only the detections are held.
 
-    `done` hears how many samples are done. UserError where there is not one frame.
+    `done` hears how many samples are done.
     """
     started = time.perf_counter()
     stream = Stream(ears)
@@ -59,10 +58,6 @@ def run(
         frames += len(scores)
         samples += len(piece)
         done(samples)
-    if not frames:
-        raise UserError(
-            f"The sound has {samples} samples, and the first frame needs {ears.features.window}: record for longer."
-        )
     return Heard(tuple(detected), frames, samples / ears.features.rate_hz, time.perf_counter() - started)
 
 
