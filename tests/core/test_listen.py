@@ -173,7 +173,9 @@ def test_no_detection_counts_twice() -> None:
         ("start_s,end_s,word\n1,2,yes\n3,4,maybe\n", "row 3: 'maybe' is none of yes, no"),
         ("start_s,end_s,word\n2,1,yes\n", "row 2: start_s and end_s"),
         ("start_s,end_s,word\n1,nan,yes\n", "row 2: start_s and end_s"),
-        ("start_s,end_s,word\n1\n", "row 2"),
+        ("start_s,end_s,word\n1\n", "row 2 has not as many cells as the first row"),
+        ("start_s,end_s,word\n1,2,yes,no\n", "row 2 has not as many cells as the first row"),
+        ("", "needs the columns start_s, end_s, word"),
     ],
 )
 def test_rows_of_what_was_said_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
