@@ -82,7 +82,7 @@ class Stream:
     """A program that hears one stream from its beginning."""
 
     def __init__(self, heard: Ears) -> None:
-        self._program = heard.program
+        self._program, self._classes = heard.program, heard.decision.classes
         self._frames, self._decider = Frames(heard.features), Decider(heard.decision)
         self._interpreter = Interpreter(heard.program)
         self._states = self._interpreter.zero_state()
@@ -91,7 +91,7 @@ class Stream:
     def scores(self, samples: NDArray[np.int16]) -> NDArray[np.uint16]:
         """Scores of the classes `[frames, classes]`, 0 to 32767, of the frames that the next samples complete."""
         frames = self._frames.of(samples)
-        rows = np.zeros((len(frames), len(self._program.classes)), np.uint16)
+        rows = np.zeros((len(frames), self._classes), np.uint16)
         for row, x in zip(rows, from_raw(self._program, frames), strict=True):
             y, self._states = self._interpreter.step(x[None], self._states)
             row[:] = arithmetic.softmax(y[0], self._multiplier)
