@@ -122,9 +122,7 @@ def _rows(labels: Path) -> list[tuple[int, dict[str, str]]]:
                 )
             rows.append((reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
     except csv.Error as error:
-        raise UserError(
-            f"{labels}, row {reader.line_num + 1} is no row of a CSV file ({error}): correct it."
-        ) from error
+        raise UserError(f"{labels}, row {reader.line_num} is no row of a CSV file ({error}): correct it.") from error
     if not rows:
         raise UserError(f"{labels} has no row below the first: add a row for each recording.")
     return rows

@@ -47,11 +47,11 @@ def build_device(
         (folder / name).write_text(text)
     macros = (f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000")
     ears = c_features.hears(made)
-    macros += ("-DDEVICE_HEARS", f"-I{FIRMWARE / 'ears'}") if ears else ()
+    more = ("-DDEVICE_HEARS", f"-I{FIRMWARE / 'ears'}") if ears else ()
     own = [folder / name for name in files if name.endswith(".c")]
     sources = [*own, *(FIRMWARE / name for name in (*HOST, *(("ears/ears.c",) if ears else ())))]
     binary = folder / f"device-{compiler}-{payload}"
-    flags = (*c.WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
+    flags = (*c.WARNINGS, *build.flags, *macros, *more, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
     compile_c(compiler, flags, sources, binary)
     return binary
 
