@@ -1,4 +1,4 @@
-# make demo | test | check | bench | bench-check | format | models | firmware | flash | clean; set-up is part of each.
+# make demo | test | check | bench | bench-check | format | models | results | firmware | flash | clean; set-up is part of each.
 MODEL ?= vowels
 BOARD ?= mps2-an386
 RUN := .venv/bin
@@ -6,7 +6,7 @@ JOBS ?= 2
 SOURCES := rnn_edge tests experiments
 C_SOURCES := $(shell git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' 'experiments/*.[ch]')
 
-.PHONY: setup demo test check bench bench-check format models firmware flash wheel clean
+.PHONY: setup demo test check bench bench-check format models results firmware flash wheel clean
 
 setup:
 	@setup/setup.sh
@@ -53,6 +53,12 @@ format: setup
 # Train the bundled models anew, three seeds each, and keep the weights and figures in models/.
 models: setup
 	for model in vowels power demand watch chat kws; do $(RUN)/rnn-edge train $$model --seeds 3 --out models || exit; done
+
+# Measure the stored weights of the bundled models anew, without training (kws makes its data first: a few minutes), and
+# write docs/models.md.
+results: setup
+	$(RUN)/python -m rnn_edge.results
+	$(RUN)/python -m rnn_edge.models_page > docs/models.md
 
 wheel: setup
 	$(RUN)/python -m build --wheel

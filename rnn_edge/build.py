@@ -16,7 +16,7 @@ import numpy as np
 from intelhex import IntelHex
 
 from . import __version__, compilers, footprint
-from .backends import c
+from .backends import c, c_features
 from .board import Board
 from .compilers import Compiler
 from .errors import UserError
@@ -96,9 +96,7 @@ def build(
         for name, content in _sources(program, artifacts, board, link, variant).items():
             (stage / name).write_text(content)
         footprint.check_tables(c.table_sizes(program), board, program.name)
-        objects = _compile(
-            chosen, flags, stage, {f"{program.name}.c", "rnn_kernels.c", f"{variant.main}.c", "counters.c"}
-        )
+        objects = _compile(chosen, flags, stage, _told(program, variant.main))
         elf = _link(chosen, objects, _is_bare(board), stage)
         sizes = footprint.measure(elf, objects, board.memory, program.name, _frames(program, variant, stage))
         footprint.check(sizes, board, program.name, program.scheme)
@@ -127,22 +125,37 @@ def _port(board: Board) -> Path:
 
 def _sources(program: Program, artifacts: Artifacts, board: Board, link: str, variant: Variant) -> dict[str, str]:
     """File name -> text of all that is compiled, in one folder: no path gets into the result."""
-    exported = [artifacts.c_folder / name for name in c.file_names(program.name)]
+    ears = _hears(program, variant.main)
+    names = (*c.file_names(program.name), *(c_features.of_program(program) if ears else ()))
+    exported = [artifacts.c_folder / name for name in dict.fromkeys(names)]
     missing = [path for path in exported if not path.is_file()]
     if missing:
         raise UserError(f"{missing[0]} is not there; run `rnn-edge export` first.")
-    files = [*exported, FIRMWARE / "device" / "port.h", *_c_files(FIRMWARE / variant.main), *_port_files(board, link)]
-    files += _c_files(FIRMWARE / "counters") if variant.counts else []
+    own = [path for name in _folders(program, variant) for path in _c_files(FIRMWARE / name)]
+    files = [*exported, FIRMWARE / "device" / "port.h", *own, *_port_files(board, link)]
     texts = {path.name: path.read_text() for path in files}
     if variant.counts:
         texts |= c.write(program, counts=True)
         texts["model_counters.h"] = c.limits(program, load_calibration(artifacts.counters, program))
+    if ears:
+        texts["ears_binding.h"] = c_features.ears_binding(program)
     texts["model_binding.h"] = c.binding(program)
     texts["model_self_test.h"] = c.self_test(program, _self_test_inputs(program))
     if _is_bare(board):
         template = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False)
         texts["link.ld"] = template.from_string((_port(board) / "link.ld.j2").read_text()).render(board=board)
     return texts
+
+
+def _folders(program: Program, variant: Variant) -> list[str]:
+    """The folders of the firmware that are compiled beside the port."""
+    ears = _hears(program, variant.main)
+    return [variant.main, *(["ears"] if ears else []), *(["counters"] if variant.counts else [])]
+
+
+def _hears(program: Program, main: str) -> bool:
+    """Does the firmware listen? A device does where its program says how; other main programs run the network alone."""
+    return main == "device" and c_features.hears(program)
 
 
 def _port_files(board: Board, link: str) -> list[Path]:
@@ -187,7 +200,11 @@ def _definitions(program: Program, board: Board, variant: Variant) -> list[str]:
     }
     if variant.main == "device":
         facts = {"DEVICE_CORE": f'"{board.family.core}"', "DEVICE_PAYLOAD": _payload(program, board)} | facts
-    flags = {"RNN_WEIGHTS_IN_RAM": variant.weights_in_ram, "DEVICE_COUNTING": variant.counts}
+    flags = {
+        "DEVICE_HEARS": _hears(program, variant.main),
+        "RNN_WEIGHTS_IN_RAM": variant.weights_in_ram,
+        "DEVICE_COUNTING": variant.counts,
+    }
     macros = [*(f"{key}={value}" for key, value in facts.items()), *variant.macros]
     return [f"-D{macro}" for macro in (*macros, *(name for name, is_set in flags.items() if is_set))]
 
@@ -204,6 +221,12 @@ def _payload(program: Program, board: Board) -> int:
 
 
 # compiling
+
+
+def _told(program: Program, main: str) -> set[str]:
+    """The sources whose stack frames count."""
+    ears = {"ears.c", *c_features.of_program(program)} if _hears(program, main) else set()
+    return {f"{program.name}.c", "rnn_kernels.c", f"{main}.c", "counters.c"} | ears
 
 
 def _compile(compiler: Compiler, flags: Sequence[str], stage: Path, told: set[str]) -> list[Path]:

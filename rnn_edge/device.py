@@ -102,10 +102,16 @@ def connected(board: Board | None, port: str | None, out: Path) -> Iterator[Devi
 
 
 @contextmanager
-def by_semihosting(program: Program, artifacts: Artifacts, board: Board) -> Iterator[Link]:
-    """An emulated board whose firmware was built for the link `semihosting`, which is faster than an emulated UART."""
-    firmware = build(program, artifacts, board, artifacts.board(f"{board.id}-semihosting"), link="semihosting")
-    with emulators.emulator(board, firmware.image, link="semihosting") as emulated, Link(emulated.open()) as link:
+def by_semihosting(
+    program: Program, artifacts: Artifacts, board: Board, variant: Variant = USUAL, icount: int | None = None
+) -> Iterator[Link]:
+    """An emulated board whose firmware was built for the link `semihosting`, which is faster than an emulated UART.
+
+    `icount`: see `emulators.emulator`.
+    """
+    folder, link_name = artifacts.board(f"{board.id}-semihosting"), "semihosting"
+    image = build(program, artifacts, board, folder, link_name, variant=variant).image
+    with emulators.emulator(board, image, None, link_name, icount) as emulated, Link(emulated.open()) as link:
         identify(link, board, program.hash)
         yield link
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
-from .features import from_dict
 from .files import replacing_folder, write_atomically
 from .ir.counters import Counting
 from .ir.interpret import Interpreter
@@ -51,11 +50,7 @@ def _write_c_counters(program: Program, files: Artifacts) -> None:
 def _write_c_into(folder: Path, program: Program, counts: bool = False) -> None:
     from .backends import c, c_features
 
-    texts = c.write(program, counts=counts)
-    for configuration in (program.features, program.decision):
-        if configuration is not None:
-            texts |= c_features.write(from_dict(configuration), program.name)
-    for name, text in texts.items():
+    for name, text in (c.write(program, counts=counts) | c_features.of_program(program)).items():
         write_atomically(folder / name, text.encode())
 
 

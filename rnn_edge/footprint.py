@@ -17,11 +17,20 @@ from .errors import FitError
 # registers that an interrupt saves and the frames of the compiler's own library.
 _CALL_BYTES, _INTERRUPT_BYTES = 4, 128
 
+_LOOPS = {"rnn_kernels.c": "tables", "rnn_log_mel.c": "features", "rnn_decision.c": "decision"}
+_STATES = {
+    ("device.c", "instances"): "state",
+    ("ears.c", "network"): "state",
+    ("ears.c", "features"): "features",
+    ("ears.c", "decision"): "decision",
+}
+
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes by group: code (of model and kernels), weights, tables (of the kernels), harness (device and port), state,
-    stack (a bound), rest (the compiler's library, padding, initial values of variables)."""
+    """Bytes by group: code (of model and kernels), weights, tables (of the kernels), features, decision, harness
+    (device and port), state, stack (a bound), rest (the compiler's library, padding, initial values of variables).
+    """
 
     flash: Mapping[str, int]
     ram: Mapping[str, int]
@@ -137,9 +146,8 @@ def _region_name(memory: Memory, address: int) -> str:
 def _group(symbol: _Symbol, model: str) -> str:
     if symbol.source in (f"{model}.c", "rnn_kernels.c") and symbol.is_function:
         return "code"
-    if symbol.source == "device.c" and symbol.name == "instances":
-        return "state"
-    return {f"{model}.c": "weights", "rnn_kernels.c": "tables"}.get(symbol.source, "harness")
+    own = {f"{model}.c": "weights", f"{model}_features.c": "features", f"{model}_decision.c": "decision"}
+    return _STATES.get((symbol.source, symbol.name)) or (own | _LOOPS).get(symbol.source, "harness")
 
 
 def _symbols(elf: Path, objects: Sequence[Path]) -> Iterator[_Symbol]:

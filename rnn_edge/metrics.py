@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from . import __version__
@@ -41,6 +41,11 @@ class Metrics:
     @property
     def mean_accuracy(self) -> float:
         return sum(self.float_accuracy) / len(self.float_accuracy)
+
+
+def of_weights(metrics: Metrics, source: Source) -> Metrics:
+    """With what follows from the weights of `source` alone, without training: parameters and figures of the schemes."""
+    return replace(metrics, parameters=count_parameters(source.model), schemes=measure_schemes(source))
 
 
 def measure_schemes(source: Source) -> dict[str, Quality]:

@@ -13,8 +13,9 @@ from .paths import MODELS
 _HEAD = """\
 # The bundled models
 
-This page is written from `models/*/` and the data sets by `python -m rnn_edge.models_page`; a test keeps it current.
-`rnn-edge models` prints the same figures; `make models` trains them anew.
+This page is written by `make results`, which measures the stored weights anew and trains nothing; a test keeps it
+current with `models/*/` and the data sets. `rnn-edge models` prints the same figures; `make models` trains them anew,
+and only then the columns `baseline` and `float` change.
 
 Accuracies are shares of the test split, which neither training nor calibration has seen. `float` is the mean over the
 seeds, with the least and the most; the stored weights are the first seed's, and the columns of a scheme are theirs:

@@ -18,8 +18,10 @@ _GROUPS = {
     "code": "code of model and kernels",
     "weights": "weights",
     "tables": "tables of the kernels",
+    "features": "features",
+    "decision": "decision",
     "harness": "start-up, link, commands",
-    "state": "state of two instances",
+    "state": "state of the instances",
     "stack": "stack, at most",
     "rest": "library, padding",
 }

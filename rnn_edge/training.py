@@ -10,7 +10,7 @@ from typing import Protocol
 from . import metrics, spec
 from .datasets import Dataset
 from .errors import UserError
-from .metrics import Metrics, count_parameters, measure_schemes
+from .metrics import Metrics
 from .naive import reference
 from .paths import MODELS, Artifacts
 from .source import dataset_of, open_source
@@ -78,8 +78,7 @@ def run(
     deviation = float(data.test.y[real_steps(data.test)].std()) if data.test.task == "value" else None
     measured = Metrics(tuple(seeds), tuple(result.accuracy for result in results), plain, 0, {}, name, deviation)
     metrics.save(measured, files.metrics)
-    source = open_source(target, files, None)
-    measured = replace(measured, parameters=count_parameters(source.model), schemes=measure_schemes(source))
+    measured = metrics.of_weights(measured, open_source(target, files, None))
     metrics.save(measured, files.metrics)
     for seed in seeds:
         files.checkpoint(seed).unlink(missing_ok=True)

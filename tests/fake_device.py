@@ -9,14 +9,17 @@ from collections.abc import Callable
 import numpy as np
 
 from rnn_edge import __version__
-from rnn_edge.ir.arithmetic import IntArray
+from rnn_edge.features import LogMel
+from rnn_edge.ir.arithmetic import IntArray, softmax, softmax_multiplier
 from rnn_edge.ir.counters import Counters, Counting
 from rnn_edge.ir.interpret import InterpreterSession
 from rnn_edge.ir.program import Program
+from rnn_edge.ir.quantize_input import from_raw
 from rnn_edge.vectors import INSTANCES
 
 OK, DAMAGED, WRONG_LENGTH, UNKNOWN, BAD_ARGUMENT, REPEATED, TABLES_DAMAGED, NO_COUNTERS = range(8)
 INFO, RESET, STEP, RUN, SAVE, LOAD, SELF_TEST, CYCLES, STACK, COUNTERS, CLEAR = range(1, 12)
+HEAR = 13
 
 
 def encode(data: bytes) -> bytes:
@@ -77,6 +80,8 @@ class FakeDevice:
         self.spoil: Callable[[bytes], bytes] = lambda coded: coded  # an answer on its way
         self.received: list[bytes] = []
         self.self_test_steps = 16
+        self.cycles_of_a_frame = 1000
+        self._begin_stream()
 
     # transport
 
@@ -115,6 +120,8 @@ class FakeDevice:
         return OK if int.from_bytes(frame[2:4], "little") == len(frame) - 8 else WRONG_LENGTH
 
     def _obey(self, command: int, payload: bytes) -> tuple[int, bytes]:
+        if command == HEAR and self._features is not None:
+            return self._hear(payload)
         if RESET <= command <= LOAD:
             return self._obey_on_instance(command, payload[0], payload[1:]) if payload else (BAD_ARGUMENT, b"")
         if not INFO <= command <= CLEAR:
@@ -171,6 +178,46 @@ class FakeDevice:
         y, self.states[index] = play(x[0] if command == STEP else x, self.states[index])
         states: list[IntArray] = self.states[index] if all_states else []
         return OK, y.astype(self._y).tobytes() + b"".join(state.astype("<i2").tobytes() for state in states)
+
+    def _begin_stream(self) -> None:
+        """Samples that were not used yet, the network's states, scores that were smoothed, steps to rest."""
+        features, decision = self.program.features, self.program.decision
+        self._features = None if features is None or decision is None else LogMel.from_dict(features)
+        self._decision = decision or {}
+        self._samples = np.zeros(0, np.int16)
+        self._heard = [np.zeros(size, np.int64) for size in self._sizes]
+        self._smoothed, self._wait = [0] * self._outputs, 0
+
+    def _hear(self, payload: bytes) -> tuple[int, bytes]:
+        assert self._features is not None
+        samples = np.frombuffer(payload[1:], "<i2") if len(payload) % 2 else None
+        if not self.flags & 1:
+            return TABLES_DAMAGED, b""
+        if samples is None or len(samples) > self._features.hop or payload[0] > 1:
+            return BAD_ARGUMENT, b""
+        if payload[0]:
+            self._begin_stream()
+        self._samples = np.concatenate([self._samples, samples])
+        if len(self._samples) < self._features.window:
+            return OK, b""
+        bands = self._features.frames(self._samples[: self._features.window])[0]
+        self._samples = self._samples[self._features.hop :]
+        y, self._heard = self._session.step(from_raw(self.program, bands[None])[0], self._heard)
+        scores = softmax(y, softmax_multiplier(self.program.values[self.program.output].scale))
+        return OK, struct.pack(
+            f"<{len(scores)}HhI", *scores.tolist(), self._decide(scores.tolist()), self.cycles_of_a_frame
+        )
+
+    def _decide(self, scores: list[int]) -> int:
+        for i, score in enumerate(scores):
+            self._smoothed[i] += (256 * score - self._smoothed[i]) >> self._decision["smoothing"]
+        best = self._smoothed.index(max(self._smoothed))
+        if self._wait:
+            self._wait -= 1
+        elif best not in self._decision["ignored"] and self._smoothed[best] >= 256 * self._decision["threshold"]:
+            self._wait = self._decision["rest"]
+            return best
+        return -1
 
     def _info(self) -> bytes:
         bits, tokens = [8 * dtype.itemsize for dtype in (self._x, self._y)], self.program.tokens or 0

@@ -2,9 +2,13 @@
  * answers one request at a time (docs/link_protocol.md).
  *
  * From the build: DEVICE_CORE (name of the core), DEVICE_PAYLOAD (bytes of the largest payload),
- * PORT_CLOCK_HZ; with DEVICE_COUNTING it counts what saturates (firmware/counters).
+ * PORT_CLOCK_HZ; with DEVICE_COUNTING it counts what saturates (firmware/counters), with
+ * DEVICE_HEARS it has ears (firmware/ears).
  */
 #include "device.h"
+#ifdef DEVICE_HEARS
+#include "ears.h"
+#endif
 #include "model_binding.h"
 #include "model_self_test.h"
 #include "port.h"
@@ -70,6 +74,9 @@ static const RNN_FLASH uint8_t FACTS[] = {
 typedef char device_payload_holds_info[FITS(sizeof FACTS + 1 + sizeof HASH + sizeof NAMES)];
 typedef char device_payload_holds_step[FITS(INPUT_BYTES)];
 typedef char device_payload_holds_result[FITS(OUTPUT_BYTES + MODEL_STATE_BYTES)];
+#ifdef DEVICE_HEARS
+typedef char device_payload_holds_a_frame_that_was_heard[FITS(sizeof(ears_frame) + 4)];
+#endif
 typedef char device_frame_is_short_enough[DEVICE_PAYLOAD <= 32000 ? 1 : -1];
 typedef char model_state_has_no_padding[sizeof(model_state) == MODEL_STATE_BYTES ? 1 : -1];
 
@@ -368,9 +375,43 @@ static uint8_t obey_on_instance(uint8_t command, uint8_t instance, uint16_t size
     return DEVICE_OK;
 }
 
+#ifdef DEVICE_HEARS
+
+/* The payload: 1 where a stream begins or 0 where it goes on, then samples of at most one frame. */
+static uint8_t hear(uint16_t length)
+{
+    static uint32_t spent; /* cycles since the last frame */
+    const uint16_t size = (uint16_t)(length - 1);
+    ears_frame frame;
+    if (!tables_passed)
+        return DEVICE_TABLES_DAMAGED;
+    if (length == 0 || size % 2 != 0 || size / 2 > EARS_HOP || request[HEADER] > 1)
+        return DEVICE_BAD_ARGUMENT;
+    if (request[HEADER] == 1) {
+        ears_reset();
+        spent = 0;
+    }
+    const uint32_t start = port_cycles();
+    const bool complete = ears_hear(&frame, request + DATA, size / 2) != 0;
+    spent += port_cycles() - start;
+    if (!complete)
+        return DEVICE_OK;
+    memcpy(answer + HEADER + answer_length, &frame, sizeof frame);
+    answer_length = (uint16_t)(answer_length + sizeof frame);
+    put_u32(spent);
+    spent = 0;
+    return DEVICE_OK;
+}
+
+#endif
+
 /* Executes a request with `length` bytes of payload: the status, with the answer's data put. */
 static uint8_t obey(uint8_t command, uint16_t length)
 {
+#ifdef DEVICE_HEARS
+    if (command == DEVICE_HEAR)
+        return hear(length);
+#endif
     if (command < DEVICE_INFO || command > DEVICE_CLEAR)
         return DEVICE_UNKNOWN;
     if (command >= DEVICE_RESET && command <= DEVICE_LOAD)

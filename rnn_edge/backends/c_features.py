@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import __version__
-from ..features import Configuration, Decision, LogMel, Statistics
+from ..features import Configuration, Decision, LogMel, Statistics, from_dict
+from ..ir.program import Program
 from ..paths import FIRMWARE
 from .c_templates import render
 from .c_text import Table, check_model_name, table, with_notes
@@ -32,6 +33,26 @@ def write(configuration: Configuration, name: str) -> dict[str, str]:
     if part == "features":
         files["rnn_window.h"] = (FIRMWARE / "features" / "rnn_window.h").read_text()
     return files | {"rnn_core.h": (FIRMWARE / "kernels" / "rnn_core.h").read_text()}
+
+
+def of_program(program: Program) -> dict[str, str]:
+    """File name -> text of the features and the decision of a program; nothing where it has none."""
+    texts: dict[str, str] = {}
+    for described in (program.features, program.decision):
+        if described is not None:
+            texts |= write(from_dict(described), program.name)
+    return texts
+
+
+def hears(program: Program) -> bool:
+    """Can a device listen with it? It has features and a decision, and int16 scores of classes."""
+    has_both = program.features is not None and program.decision is not None
+    return has_both and program.softmax and program.values[program.output].dtype == "int16"
+
+
+def ears_binding(program: Program) -> str:
+    """`ears_binding.h`: what firmware/ears needs to know about a program that hears."""
+    return render("ears_binding.h.j2", name=program.name, NAME=program.name.upper(), version=__version__)
 
 
 def _log_mel(features: LogMel, name: str) -> dict[str, Any]:

@@ -166,7 +166,10 @@ def _test_rows(
     path: Path,
 ) -> NDArray[np.bool_]:
     if "split" not in arrays:
-        return held_by_class(y) if group is None else held_by_group(y, group, classes, groups, path)
+        if group is not None:
+            return held_by_group(y, group, classes, groups, path)
+        _check_each_class_twice(y, classes, path)
+        return held_by_class(y)
     part = _integers(arrays["split"], "split", len(y), path)
     _check_range(part, "split", 0, 1, path)
     if group is not None:
@@ -178,6 +181,16 @@ def _test_rows(
             )
     held: NDArray[np.bool_] = part == 1
     return held
+
+
+def _check_each_class_twice(y: NDArray[np.int64], classes: tuple[str, ...], path: Path) -> None:
+    alone = np.flatnonzero(np.bincount(y) == 1)
+    if len(alone):
+        row = int(np.flatnonzero(y == alone[0])[0])
+        raise UserError(
+            f"{path}: class {classes[alone[0]]!r} has one sequence only, row {row} of y, training and test need one "
+            "each: give at least two, better ten."
+        )
 
 
 def _class_names(arrays: Mapping[str, Array], y: NDArray[np.int64], path: Path) -> tuple[str, ...]:

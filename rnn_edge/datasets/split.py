@@ -26,12 +26,12 @@ Flags = NDArray[np.bool_]
 
 
 def held_by_class(y: Integers) -> Flags:
-    """Which rows are for the test: 30 % of every class, rounded down; always the same."""
+    """Which rows are for the test: 30 % of every class, rounded down, but one at least; always the same."""
     held = np.zeros(len(y), np.bool_)
     order = shuffled_by_class(y, _SEED)
     for label in np.unique(y):
         members = order[y[order] == label]
-        held[members[: int(len(members) * TEST_FRACTION)]] = True
+        held[members[: max(1, int(len(members) * TEST_FRACTION))]] = True
     return held
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from ..errors import UserError
 from .configuration import Configuration
-from .decision import Decision
+from .decision import Decider, Decision
 from .log_mel import LogMel
 from .statistics import Decimation, Statistics
 
-__all__ = ["Configuration", "Decimation", "Decision", "LogMel", "Statistics", "from_dict"]
+__all__ = ["Configuration", "Decider", "Decimation", "Decision", "LogMel", "Statistics", "from_dict"]
 
 _KINDS: dict[str, type[Configuration]] = {kind.kind: kind for kind in (Decimation, Decision, LogMel, Statistics)}
 

@@ -52,15 +52,27 @@ class Decision(Configuration):
                 f"Scores are {scores.dtype.name}{list(scores.shape)}; uint16 [steps, {self.classes}] up to 32767 is "
                 "accepted."
             )
-        smoothed = np.zeros(self.classes, dtype=np.int64)
-        wait = 0
-        found = np.full(len(scores), -1, dtype=np.int64)
-        for step, row in enumerate(scores.astype(np.int64)):
-            # 0 <= smoothed < 2^23: it moves toward row * 2^8 and never past it
-            smoothed += ((row << FRACTION) - smoothed) >> self.smoothing
-            best = int(smoothed.argmax())
-            if wait > 0:
-                wait -= 1
-            elif self.wanted[best] and smoothed[best] >= self.threshold << FRACTION:
-                found[step], wait = best, self.rest
-        return found
+        decider = Decider(self)
+        return np.array([decider.decide(row) for row in scores], dtype=np.int64)
+
+
+class Decider:
+    """A decision over one stream, step by step."""
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision, self._wanted = decision, decision.wanted
+        self._smoothed = np.zeros(decision.classes, dtype=np.int64)
+        self._wait = 0
+
+    def decide(self, scores: NDArray[np.uint16]) -> int:
+        """The class detected at the next step, of scores `[classes]` up to 32767, or -1."""
+        decision, smoothed = self._decision, self._smoothed
+        # 0 <= smoothed < 2^23: it moves toward score * 2^8 and never past it
+        smoothed += ((scores.astype(np.int64) << FRACTION) - smoothed) >> decision.smoothing
+        best = int(smoothed.argmax())
+        if self._wait > 0:
+            self._wait -= 1
+        elif self._wanted[best] and smoothed[best] >= decision.threshold << FRACTION:
+            self._wait = decision.rest
+            return best
+        return -1

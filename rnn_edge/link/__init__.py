@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from types import TracebackType
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import LinkError, UserError
 from ..ir.arithmetic import IntArray
@@ -50,6 +52,19 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of the other end; nothing more can be sent or read."""
+
+
+@dataclass(frozen=True)
+class HeardFrame:
+    """What a board made of one frame of sound.
+
+    `scores`: 0 to 32767, uint16 `[classes]`. `detected`: the class, or -1. `cycles`: core cycles that it took, from its
+    first sample on.
+    """
+
+    scores: NDArray[np.uint16]
+    detected: int
+    cycles: int
 
 
 class Link:
@@ -132,6 +147,17 @@ class Link:
     def clear_counters(self) -> None:
         """Let the board count anew."""
         self._ask(Request.CLEAR)
+
+    def hear(self, samples: NDArray[np.int16], begins: bool) -> HeardFrame | None:
+        """The next samples `[n]` of the stream, or the first where it `begins`: the frame that they complete.
+
+        At most as many as the features move on from frame to frame, and `info().samples_at_once`.
+        """
+        data = self._ask(Request.HEAR, bytes([begins]) + samples.astype("<i2").tobytes())
+        if not data:
+            return None
+        *scores, detected, cycles = struct.unpack(f"<{self.info().outputs}HhI", data)
+        return HeardFrame(np.array(scores, np.uint16), detected, cycles)
 
     def _compute(self, request: Request, instance: int, x: IntArray, states: bool) -> Result:
         device = self.info()

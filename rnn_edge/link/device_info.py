@@ -74,6 +74,11 @@ class DeviceInfo:
         )
 
     @property
+    def samples_at_once(self) -> int:
+        """Samples of sound in the longest request."""
+        return (self.payload - 1) // 2
+
+    @property
     def steps_per_frame(self) -> int:
         """Steps of the longest run that goes in one request, its answer with all states."""
         steps = (self.payload - 1) // (self.inputs * self.input_bits // 8)

@@ -29,6 +29,7 @@ class Request(IntEnum):
     STACK = 9
     COUNTERS = 10
     CLEAR = 11
+    HEAR = 13
 
 
 class Status(IntEnum):

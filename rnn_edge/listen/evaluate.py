@@ -83,6 +83,8 @@ def read_said(path: Path, classes: Sequence[str]) -> list[Spoken]:
 
 
 def _said(row: dict[str, str], where: str, classes: Sequence[str]) -> Spoken:
+    if None in row or None in row.values():
+        raise UserError(f"{where} has not as many cells as the first row: correct or remove the row.")
     if row["word"] not in classes:
         raise UserError(f"{where}: {row['word']!r} is none of {', '.join(classes)}: correct or remove the row.")
     try:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..features import Decision, LogMel, from_dict
+from ..features import Decider, Decision, LogMel, from_dict
 from ..ir import arithmetic
 from ..ir.interpret import Interpreter
 from ..ir.program import Program
@@ -63,35 +63,59 @@ def with_threshold(heard: Ears, threshold: float) -> Ears:
     return replace(heard, decision=replace(heard.decision, threshold=max(1, round(threshold * 32767))))
 
 
+class Frames:
+    """The features of a stream of samples, piece by piece."""
+
+    def __init__(self, features: LogMel) -> None:
+        self._features = features
+        self._held = np.zeros(0, np.int16)
+
+    def of(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Features `[frames, mels]` of the frames that the next samples complete: those of all pieces in one."""
+        held = np.concatenate([self._held, samples])
+        frames = self._features.frames(held)
+        self._held = held[len(frames) * self._features.hop :]
+        return frames
+
+
+class Stream:
+    """A program that hears one stream from its beginning."""
+
+    def __init__(self, heard: Ears) -> None:
+        self._program, self._classes = heard.program, heard.decision.classes
+        self._frames, self._decider = Frames(heard.features), Decider(heard.decision)
+        self._interpreter = Interpreter(heard.program)
+        self._states = self._interpreter.start_states()
+        self._multiplier = arithmetic.softmax_multiplier(heard.program.values[heard.program.output].scale)
+
+    def scores(self, samples: NDArray[np.int16]) -> NDArray[np.uint16]:
+        """Scores of the classes `[frames, classes]`, 0 to 32767, of the frames that the next samples complete."""
+        frames = self._frames.of(samples)
+        rows = np.zeros((len(frames), self._classes), np.uint16)
+        for row, x in zip(rows, from_raw(self._program, frames), strict=True):
+            y, self._states = self._interpreter.step(x[None], self._states)
+            row[:] = arithmetic.softmax(y[0], self._multiplier)
+        return rows
+
+    def decide(self, scores: NDArray[np.uint16]) -> NDArray[np.int64]:
+        """The class detected at each frame or -1, `[frames]`, of the scores of the next frames."""
+        return np.array([self._decider.decide(row) for row in scores], dtype=np.int64)
+
+
 def scores(heard: Ears, pieces: Iterable[NDArray[np.int16]]) -> Iterator[NDArray[np.uint16]]:
     """Scores of the classes `[frames, classes]`, 0 to 32767, of successive samples, a block for each piece."""
-    program = heard.program
-    interpreter = Interpreter(program)
-    multiplier = arithmetic.softmax_multiplier(program.values[program.output].scale)
-    states = interpreter.start_states()
-    for frames in frames_of(heard.features, pieces):
-        rows = np.zeros((len(frames), heard.decision.classes), np.uint16)
-        for row, x in zip(rows, from_raw(program, frames), strict=True):
-            y, states = interpreter.step(x[None], states)
-            row[:] = arithmetic.softmax(y[0], multiplier)
-        yield rows
-
-
-def frames_of(features: LogMel, pieces: Iterable[NDArray[np.int16]]) -> Iterator[NDArray[np.int16]]:
-    """Features `[frames, mels]` of successive samples, a block for each piece: those of the pieces in one."""
-    held = np.zeros(0, np.int16)
-    for piece in pieces:
-        held = np.concatenate([held, piece])
-        frames = features.frames(held)
-        held = held[len(frames) * features.hop :]
-        yield frames
+    return map(Stream(heard).scores, pieces)
 
 
 def detections(heard: Ears, found: NDArray[np.uint16]) -> list[Detection]:
     """What is detected in the scores `[frames, classes]` of a stream from its beginning."""
-    classes = heard.decision.detections(found)
+    return named(heard, heard.decision.detections(found), 0)
+
+
+def named(heard: Ears, classes: NDArray[np.int64], first: int) -> list[Detection]:
+    """The detections among the classes, or -1, of the frames from `first` on."""
     return [
-        Detection(time_of(heard.features, int(frame)), heard.program.classes[classes[frame]])
+        Detection(time_of(heard.features, first + int(frame)), heard.program.classes[classes[frame]])
         for frame in np.flatnonzero(classes >= 0)
     ]
 

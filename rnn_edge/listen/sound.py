@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..features import LogMel
 from ..recordings import Chunk
 from ..recordings.resample import MAX_RATIO, resampled
 from ..recordings.wav_file import open_file
@@ -17,10 +19,11 @@ from ..recordings.wav_file import open_file
 
 @dataclass(frozen=True)
 class Sound:
-    """`notes` say, a sentence each, what was done to the samples of the file."""
+    """`samples`: how many they become. `notes` say, a sentence each, what was done to the samples of the file."""
 
     path: Path
     rate_hz: int
+    samples: int
     notes: tuple[str, ...]
 
     def pieces(self) -> Iterator[NDArray[np.int16]]:
@@ -32,8 +35,12 @@ class Sound:
             yield np.clip(np.rint(chunk[:, 0] * 32768), -32768, 32767).astype(np.int16)
 
 
-def open_sound(path: Path, rate_hz: int) -> Sound:
-    """The header of a WAV file, and what its samples need; UserError where it is no WAV file or cannot be converted."""
+def open_sound(path: Path, features: LogMel) -> Sound:
+    """The header of a WAV file, and what its samples need to be heard by these features.
+
+    UserError where it is no WAV file, cannot be converted, or has not one frame.
+    """
+    rate_hz = features.rate_hz
     stream = open_file(path)
     assert stream.rate_hz is not None
     notes = []
@@ -45,4 +52,10 @@ def open_sound(path: Path, rate_hz: int) -> Sound:
         notes.append(f"Resampled from {stream.rate_hz:g} Hz to {rate_hz} Hz by a polyphase filter.")
         if stream.rate_hz < rate_hz:
             notes.append(f"Above {stream.rate_hz / 2:g} Hz there is nothing to hear, where the network expects sound.")
-    return Sound(path, rate_hz, tuple(notes))
+    assert stream.steps is not None
+    samples = math.ceil(stream.steps * rate_hz / stream.rate_hz)
+    if samples < features.window:
+        raise UserError(
+            f"{path} gives {samples} samples, and the first frame needs {features.window}: record for longer."
+        )
+    return Sound(path, rate_hz, samples, tuple(notes))

@@ -17,7 +17,8 @@ Chunk = NDArray[np.float32]
 class Stream:
     """A recording that can be read: `chunks()` begins anew each time and raises UserError at the first bad value.
 
-    `rate_hz` is None where the file does not say it; `dropped` names the columns that are time and no channels.
+    `rate_hz` and `steps` are None where the file does not say them; `dropped` names the columns that are time and no
+    channels.
     """
 
     path: Path
@@ -25,6 +26,7 @@ class Stream:
     rate_hz: float | None
     chunks: Callable[[], Iterator[Chunk]]
     dropped: str | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True)

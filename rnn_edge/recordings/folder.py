@@ -111,14 +111,18 @@ def _rows(labels: Path) -> list[tuple[int, dict[str, str]]]:
             "first row."
         )
     rows = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise UserError(
-                f"{labels}, row {reader.line_num} has {len(cells)} cells, the first row has {len(header)}: correct it."
-            )
-        rows.append((reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise UserError(
+                    f"{labels}, row {reader.line_num} has {len(cells)} cells, the first row has {len(header)}: correct "
+                    "it."
+                )
+            rows.append((reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
+    except csv.Error as error:
+        raise UserError(f"{labels}, row {reader.line_num} is no row of a CSV file ({error}): correct it.") from error
     if not rows:
         raise UserError(f"{labels} has no row below the first: add a row for each recording.")
     return rows

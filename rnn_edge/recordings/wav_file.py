@@ -39,7 +39,8 @@ def open_file(path: Path) -> Stream:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give a file that can.") from error
     names = tuple(f"channel {i + 1}" for i in range(layout.channels))
-    return Stream(path, names, float(layout.rate), lambda: _chunks(path, layout, start, size))
+    steps = size // layout.frame_bytes
+    return Stream(path, names, float(layout.rate), lambda: _chunks(path, layout, start, size), steps=steps)
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[_Format, int, int]:

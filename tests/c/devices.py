@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_edge.backends import c
+from rnn_edge.backends import c, c_features
 from rnn_edge.ir.counters import Counters
 from rnn_edge.ir.program import Program
 from rnn_edge.link import Link
@@ -29,6 +29,8 @@ def device_files(made: Program, limits: Counters | None = None) -> Files:
     x = inputs(made, 16, np.random.default_rng(5))
     files = c.write(made, counts=limits is not None)
     files |= {"model_binding.h": c.binding(made), "model_self_test.h": c.self_test(made, x)}
+    if c_features.hears(made):
+        files |= c_features.of_program(made) | {"ears_binding.h": c_features.ears_binding(made)}
     return files if limits is None else files | {"model_counters.h": c.limits(made, limits)}
 
 
@@ -50,10 +52,14 @@ def build_device(
     for name, text in files.items():
         (folder / name).write_text(text)
     macros = [f'-DDEVICE_CORE="{CORE}"', f"-DDEVICE_PAYLOAD={payload}", "-DPORT_CLOCK_HZ=1000000000"]
-    sources = [folder / f"{made.name}.c", folder / "rnn_kernels.c", *(FIRMWARE / name for name in HOST)]
-    if limits is not None:
-        macros += ["-DDEVICE_COUNTING", f"-I{FIRMWARE / 'counters'}"]
-        sources.append(FIRMWARE / "counters" / "counters.c")
+    sources = [*(folder / name for name in files if name.endswith(".c")), *(FIRMWARE / name for name in HOST)]
+    for folder_name, macro, wanted in (
+        ("counters", "DEVICE_COUNTING", limits is not None),
+        ("ears", "DEVICE_HEARS", c_features.hears(made)),
+    ):
+        if wanted:
+            macros += [f"-D{macro}", f"-I{FIRMWARE / folder_name}"]
+            sources.append(FIRMWARE / folder_name / f"{folder_name}.c")
     binary = folder / f"device-{compiler}-{payload}"
     flags = (*c.WARNINGS, *build.flags, *macros, f"-I{folder}", f"-I{FIRMWARE / 'device'}")
     compile_c(compiler, flags, sources, binary)

@@ -145,6 +145,7 @@ def with_value(value: float) -> Any:
         ({"split": np.zeros(20, int)}, "the test split is empty"),
         ({"split": np.ones(20, int)}, "the training split is empty"),
         ({"split": np.arange(20) % 2}, "class 1 of y has no training sequence"),
+        ({"y": (np.arange(20) == 4).astype(int)}, "class '1' has one sequence only, row 4 of y"),
         ({"classes": ["one"]}, "at least 2 different names"),
         ({"classes": ["one", "one"]}, "at least 2 different names"),
         ({"classes": [1, 2]}, "classes is int64"),

@@ -21,7 +21,7 @@ from rnn_edge.errors import UserError
 from rnn_edge.features import Decision, LogMel
 from rnn_edge.ir.program import Program, save
 from rnn_edge.listen.evaluate import compare, read_said
-from rnn_edge.listen.hear import Detection, Ears, detections, ears, frames_of, scores, with_threshold
+from rnn_edge.listen.hear import Detection, Ears, Frames, detections, ears, scores, with_threshold
 from rnn_edge.listen.report import clock
 from rnn_edge.listen.run import run
 from rnn_edge.listen.sound import open_sound
@@ -31,9 +31,7 @@ from tests import listening, signals
 
 @pytest.fixture(scope="module")
 def program() -> Program:
-    """The network of `tests.listening`, told how it listens."""
-    made = listening.network()
-    return replace(made, features=listening.FEATURES.to_dict(), decision=listening.DECISION.to_dict())
+    return listening.hearing()
 
 
 def write_wav(path: Path, pcm: NDArray[Any], rate: int = 16000, channels: int = 1) -> Path:
@@ -48,7 +46,7 @@ def write_wav(path: Path, pcm: NDArray[Any], rate: int = 16000, channels: int = 
 def test_a_wav_file_of_the_right_rate_is_heard_as_it_is(tmp_path: Path) -> None:
     pcm = signals.speech(40000, 30000)
     pcm[:2] = -32768, 32767
-    sound = open_sound(write_wav(tmp_path / "a.wav", pcm), 16000)
+    sound = open_sound(write_wav(tmp_path / "a.wav", pcm), LogMel())
     assert sound.notes == ()
     assert np.concatenate(list(sound.pieces())).tolist() == pcm.tolist()
 
@@ -57,7 +55,7 @@ def test_other_rates_and_channels_are_converted_and_said(tmp_path: Path) -> None
     time = np.arange(44100) / 44100
     tone = 8000 * np.sin(2 * np.pi * 440 * time)
     stereo = np.stack([2 * tone, np.zeros_like(tone)], axis=1)
-    sound = open_sound(write_wav(tmp_path / "a.wav", stereo, 44100, 2), 16000)
+    sound = open_sound(write_wav(tmp_path / "a.wav", stereo, 44100, 2), LogMel())
     assert len(sound.notes) == 2 and "2 channels" in sound.notes[0] and "44100 Hz" in sound.notes[1]
     heard = np.concatenate(list(sound.pieces()))
     assert len(heard) == 16000
@@ -66,23 +64,23 @@ def test_other_rates_and_channels_are_converted_and_said(tmp_path: Path) -> None
 
 
 def test_a_low_rate_is_warned_of(tmp_path: Path) -> None:
-    notes = open_sound(write_wav(tmp_path / "a.wav", np.zeros(8000), 8000), 16000).notes
+    notes = open_sound(write_wav(tmp_path / "a.wav", np.zeros(8000), 8000), LogMel()).notes
     assert "Above 4000 Hz" in notes[-1]
 
 
 def test_files_that_cannot_be_heard_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(UserError, match="not a WAV file"):
-        open_sound(tmp_path / "text.wav", 16000)
+        open_sound(tmp_path / "text.wav", LogMel())
     with pytest.raises(UserError, match="cannot be read"):
-        open_sound(tmp_path / "none.wav", 16000)
+        open_sound(tmp_path / "none.wav", LogMel())
     whole = write_wav(tmp_path / "a.wav", np.zeros(1000)).read_bytes()
     (tmp_path / "cut.wav").write_bytes(whole[:-100])
     with pytest.raises(UserError, match="cut short"):
-        open_sound(tmp_path / "cut.wav", 16000)
+        open_sound(tmp_path / "cut.wav", LogMel())
     (tmp_path / "slow.wav").write_bytes(whole[:24] + struct.pack("<I", 1) + whole[28:])
     with pytest.raises(UserError, match="too far"):
-        open_sound(tmp_path / "slow.wav", 16000)
+        open_sound(tmp_path / "slow.wav", LogMel())
 
 
 @settings(max_examples=30, deadline=None)
@@ -90,7 +88,8 @@ def test_files_that_cannot_be_heard_are_refused(tmp_path: Path) -> None:
 def test_frames_of_pieces_are_those_of_the_whole(sizes: list[int]) -> None:
     pcm = signals.speech(sum(sizes), 20000)
     pieces = np.split(pcm, np.cumsum(sizes)[:-1])
-    found = np.concatenate(list(frames_of(LogMel(), pieces)))
+    frames = Frames(LogMel())
+    found = np.concatenate([frames.of(piece) for piece in pieces])
     assert found.tolist() == LogMel().frames(pcm).tolist()
 
 
@@ -133,9 +132,17 @@ def test_programs_that_cannot_listen_are_refused(program: Program) -> None:
         ears(replace(program, softmax=False))
 
 
-def test_less_than_a_frame_is_refused(program: Program) -> None:
-    with pytest.raises(UserError, match="511 samples"):
-        run(ears(program), [np.zeros(511, np.int16)])
+def test_less_than_a_frame_is_refused(tmp_path: Path) -> None:
+    assert open_sound(write_wav(tmp_path / "one.wav", np.zeros(512)), LogMel()).samples == 512
+    for samples, rate in ((511, 16000), (255, 8000)):
+        with pytest.raises(UserError, match=r"few.wav gives 51\d samples, and the first frame needs 512"):
+            open_sound(write_wav(tmp_path / "few.wav", np.zeros(samples), rate), LogMel())
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 8000, 11025])
+def test_the_number_of_samples_is_known_before_they_are_read(tmp_path: Path, rate: int) -> None:
+    sound = open_sound(write_wav(tmp_path / "a.wav", np.zeros(30011), rate), LogMel())
+    assert sound.samples == sum(map(len, sound.pieces()))
 
 
 SAID = [Spoken("yes", 1.0, 1.5), Spoken("no", 3.0, 3.4), Spoken("yes", 5.0, 5.5)]
@@ -166,7 +173,9 @@ def test_no_detection_counts_twice() -> None:
         ("start_s,end_s,word\n1,2,yes\n3,4,maybe\n", "row 3: 'maybe' is none of yes, no"),
         ("start_s,end_s,word\n2,1,yes\n", "row 2: start_s and end_s"),
         ("start_s,end_s,word\n1,nan,yes\n", "row 2: start_s and end_s"),
-        ("start_s,end_s,word\n1\n", "row 2"),
+        ("start_s,end_s,word\n1\n", "row 2 has not as many cells as the first row"),
+        ("start_s,end_s,word\n1,2,yes,no\n", "row 2 has not as many cells as the first row"),
+        ("", "needs the columns start_s, end_s, word"),
     ],
 )
 def test_rows_of_what_was_said_are_refused(tmp_path: Path, text: str, complaint: str) -> None:

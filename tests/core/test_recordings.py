@@ -334,6 +334,7 @@ def test_folder_refused(folder: Path, change: Change, sentence: str) -> None:
         ("file,label\nrun/notes.txt,a\n", "notes.txt is not a recording that can be read"),
         ("file,label\nrun/0.csv,a\n", "run/1.csv has no row in .*labels.csv"),
         (b"\xff", "labels.csv is not UTF-8 text"),
+        ("file,label\nrun/0.csv," + 200_000 * "a", "labels.csv, row 2 is no row of a CSV file"),
     ],
 )
 def test_labels_file_refused(folder: Path, text: str | bytes, sentence: str) -> None:

@@ -82,6 +82,8 @@ def test_refused(y: list[int], group: list[int], sentence: str) -> None:
 def test_without_groups_classes_decide() -> None:
     y = np.repeat([0, 1], [10, 20])
     assert np.bincount(y[held_by_class(y)]).tolist() == [3, 6]
+    few = np.repeat([0, 1, 2], [10, 2, 3])
+    assert np.bincount(few[held_by_class(few)]).tolist() == [3, 1, 1]
     held, rest = hold_out(Split(np.zeros((30, 1, 1)), np.ones(30, np.int64), y), 0.2, 1)
     assert np.bincount(held.y).tolist() == [2, 4] and len(rest) == 24 and held.group is None
     with pytest.raises(UserError, match="1 training sequences are too few"):

@@ -34,6 +34,11 @@ def network() -> Program:
     return quantize(model, calibrate(model, x, np.full(len(x), 48)), classes=classes, raw_unit=1 / 256)
 
 
+def hearing() -> Program:
+    """The network, told how it listens."""
+    return replace(network(), features=FEATURES.to_dict(), decision=DECISION.to_dict())
+
+
 def files(program: Program) -> dict[str, str]:
     """File name -> text of all C but the main program."""
     own = {path.name: path.read_text() for path in SOURCES.glob("listen.[ch]")}
