@@ -106,7 +106,7 @@ def compare(program: Program, counted: Counters, calibration: Calibration) -> Dr
 def _inputs(program: Program, counted: Counters, calibration: Calibration) -> Iterator[InputDrift]:
     if not channels(program):
         return
-    ends = np.iinfo(DTYPES[program.values[program.input].dtype])
+    ends = np.iinfo(program.values[program.input].dtype)
     low, high = (to_float(program, np.array(numbers)).tolist() for numbers in (counted.low, counted.high))
     then = calibration.counters
     for i, channel in enumerate(calibration.ranges.channels):

@@ -54,11 +54,11 @@ class _Maker:
                 self.matvec(name, x, self.rng.randint(1, 5))
             case "add" | "sub" | "maximum" if value.scale == self.values[b].scale:
                 self.ops.append(Op(kind, self.define(name, value.size, scale=value.scale), (x, b)))
-            case "mul":
+            case "mul" if value.fraction + self.values[b].fraction > FRACTION:
                 self.ops.append(Op(kind, self.define(name, value.size), (x, b)))
             case "rescale":
                 self.ops.append(Op(kind, self.define(name, value.size, "int8", value.scale * 256), (x,)))
-            case "shift":
+            case "shift" if value.fraction > 8:
                 self.ops.append(Op(kind, self.define(name, value.size, scale=value.scale * 16), (x,)))
             case "concat":
                 y = self.rng.choice([v for v in wide if self.values[v].scale == value.scale])

@@ -24,13 +24,13 @@ MADE = program(LSTM)
 CHANNELS = (Channel("ax", -2.0, 2.5), Channel("ay", -1.0, 1.0), Channel("a name too long", 0.0, 1.0))
 
 
-def counted(steps: int = 1000, **changed: tuple[int, ...]) -> Counters:
+def counted(steps: int = 1000, /, **changed: tuple[int, ...]) -> Counters:
     """Counters of data like those of calibration, but for what is changed."""
     usual: dict[str, tuple[int, ...]] = {
         "saturated": (0,) * 7, "saturated_inputs": (2, 0, 0), "outside": (0, 0, 0),
         "low": (-128, -60, 0), "high": (127, 60, 50),
     }  # fmt: skip
-    return Counters(steps, **(usual | changed))
+    return Counters(steps=steps, **(usual | changed))
 
 
 CALIBRATION = Calibration(Ranges(-2.0, 2.5, {}, CHANNELS), counted())
@@ -110,7 +110,7 @@ def test_no_step_is_nothing_to_judge() -> None:
 
 
 def shown(drift: Drift, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(report_boards.console, "width", 80)
+    monkeypatch.setattr("rnn_edge.report_boards.console.width", 80)
     report_boards.show_drift(drift)
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
@@ -194,5 +194,6 @@ def test_data_of_another_scale_is_found() -> None:
 
     calibration = Calibration(calibrate(model, x, lengths), count(x, lengths))
     others, their_lengths = samples(model, seed=2)
-    for data, of, drifts in ((x, lengths, False), (others, their_lengths, False), (1.5 * others, their_lengths, True)):
+    drifted = 1.5 * others.astype(np.float64)
+    for data, of, drifts in ((x, lengths, False), (others, their_lengths, False), (drifted, their_lengths, True)):
         assert bool(compare(MADE, count(data, of, calibration.counters), calibration).findings) == drifts
