@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .datasets import Dataset, Split
 
 WINDOW = 16  # steps that it looks back on where it answers at every step
-_FITTED_STEPS = 20_000  # of all such answers of the training, evenly spread: many of them say the same
+_FITTED_STEPS = 10_000  # of all such answers of the training, evenly spread: many of them say the same
 
 _SEGMENTS = 4
 _NGRAMS = (1, 2, 3)
