@@ -1,4 +1,4 @@
-"""What a simple method reaches on the same data: logistic regression on a summary of each sequence.
+"""What a simple method reaches on the same data: logistic regression on a summary of what is seen.
 
 Numbers are summarized by statistics of each channel, tokens by how often each run of one, two and three occurs
 (n-grams; hashed as in K. Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", arXiv:0902.2206).
@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .datasets import Dataset, Split
+
+WINDOW = 16  # steps that it looks back on where it answers at every step
+_FITTED_STEPS = 10_000  # of all such answers of the training, evenly spread: many of them say the same
 
 _SEGMENTS = 4
 _NGRAMS = (1, 2, 3)
@@ -27,11 +30,41 @@ def accuracy(dataset: Dataset) -> float:
     """Share of the test sequences that the baseline gets right, 0..1."""
     iterations = _ITERATIONS["numbers" if dataset.train.x.ndim == 3 else "tokens"]
     train, test = features(dataset.train), features(dataset.test)
+    decided = _decide(train, dataset.train.y, test, len(dataset.classes), iterations)
+    return float(np.mean(decided == dataset.test.y))
+
+
+def accuracy_of_steps(dataset: Dataset) -> float:
+    """Share of the labelled steps of the test that it gets right, each from the last `WINDOW` steps up to it."""
+    (train, y), (test, target) = (_labelled_steps(part) for part in (dataset.train, dataset.test))
+    every = -(-len(train) // _FITTED_STEPS)
+    decided = _decide(train[::every], y[::every], test, len(dataset.classes), _ITERATIONS["numbers"])
+    return float(np.mean(decided == target))
+
+
+def _decide(train: Matrix, y: NDArray[np.int64], test: Matrix, classes: int, iterations: int) -> NDArray[np.int64]:
+    """The classes of the rows of `test`, as the rows of `train` with their classes `y` say."""
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     deviation[deviation == 0] = 1
     train, test = (_with_one((part - mean) / deviation) for part in (train, test))
-    weights = _fit(train, np.eye(len(dataset.classes))[dataset.train.y], iterations)
-    return float(np.mean(np.argmax(test @ weights, axis=1) == dataset.test.y))
+    return np.argmax(test @ _fit(train, np.eye(classes)[y], iterations), axis=1)
+
+
+def _labelled_steps(split: Split) -> tuple[Matrix, NDArray[np.int64]]:
+    """A row for every step with a label, and the labels: statistics of each channel over the steps up to it.
+
+    Mean, deviation, minimum, maximum, and deviation of the differences. Before the first step stands the first again.
+    """
+    rows, labels = [], []
+    for x, y, length in zip(split.x, split.y, split.lengths, strict=True):
+        before = np.repeat(x[:1], WINDOW - 1, axis=0)
+        window = np.lib.stride_tricks.sliding_window_view(np.concatenate([before, x[:length]]), WINDOW, axis=0)
+        window = window[y[:length] >= 0].astype(np.float64)  # [steps, channels, WINDOW]
+        spread = np.diff(window, axis=-1).std(axis=-1)
+        statistics = [window.mean(axis=-1), window.std(axis=-1), window.min(axis=-1), window.max(axis=-1), spread]
+        rows.append(np.concatenate(statistics, axis=1))
+        labels.append(y[:length][y[:length] >= 0])
+    return np.concatenate(rows), np.concatenate(labels)
 
 
 def features(split: Split) -> Matrix:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .calibrate import Channel, Ranges, load_ranges
 from .ir.counters import Counters, channels, gates, load_calibration, states
-from .ir.program import DTYPES, Program
+from .ir.program import Program
 from .ir.quantize_input import to_float
 from .paths import Artifacts
 

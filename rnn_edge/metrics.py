@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -79,8 +79,12 @@ def load(path: Path) -> Metrics:
     """What `save` wrote; ModelError on anything else."""
     try:
         described = json.loads(path.read_bytes())
-        schemes = {scheme: Quality(**quality) for scheme, quality in described.pop("schemes").items()}
+        schemes = {scheme: _quality(**quality) for scheme, quality in described.pop("schemes").items()}
         seeds, accuracies = tuple(described.pop("seeds")), tuple(described.pop("float_accuracy"))
         return Metrics(seeds=seeds, float_accuracy=accuracies, schemes=schemes, **described)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(f"{path} holds no metrics ({error}); run `rnn-edge train` again.") from error
+
+
+def _quality(after_change: Sequence[float | None] = (), **figures: float) -> Quality:
+    return Quality(**figures, after_change=tuple(after_change))

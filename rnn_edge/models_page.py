@@ -20,11 +20,13 @@ and only then the columns `baseline` and `float` change.
 Accuracies are shares of the test split, which neither training nor calibration has seen. `float` is the mean over the
 seeds, with the least and the most; the stored weights are the first seed's, and the columns of a scheme are theirs:
 accuracy of the integers, share of the same class as in float, signal to noise of the scores. `baseline` is logistic
-regression on the same sequences: on statistics of each channel, or on hashed n-grams of tokens.
+regression on the same sequences: on statistics of each channel, or on hashed n-grams of tokens. Where there is a label
+at every step, accuracies are shares of the steps, and the baseline has the statistics of the last steps only.
 A model that forecasts values has R2 in place of accuracies.
 
 """
 _COLUMNS = ("model", "layers", "parameters", "baseline", "float", "stored weights", "int8", "int16x8")
+_CHANGES = "How soon it knows: the share of right steps, by how long ago the label changed (1: the step of the change)."
 _Row = tuple[str, ...]
 
 
@@ -34,7 +36,7 @@ def document() -> str:
     for name, task, layers, measured in catalogue.bundled():
         if measured is not None:
             rows.append(_row(name, layers, measured))
-            texts.append(f"\n## {name}\n\n{task}.\n\n{_data(name)}\n")
+            texts.append(f"\n## {name}\n\n{task}.\n\n{_data(name)}\n{_after_change(measured)}")
     return _HEAD + _table(rows) + "".join(texts)
 
 
@@ -60,8 +62,18 @@ def _data(model: str) -> str:
     return "\n\n".join((f"Data `{name}`: {first}", *rest))
 
 
-def _table(rows: Iterable[_Row]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in (_COLUMNS, ("---",) * len(_COLUMNS), *rows))
+def _after_change(measured: Metrics) -> str:
+    """How soon its schemes follow labels that change; nothing for other models."""
+    longest = max(len(quality.after_change) for quality in measured.schemes.values())
+    if longest == 0:
+        return ""
+    spans = ("1", *(f"{2**k} to {2 ** (k + 1) - 1}" for k in range(1, longest)))
+    rows = ((scheme, *map(_percent, quality.after_change)) for scheme, quality in measured.schemes.items())
+    return f"\n{_CHANGES}\n\n{_table(rows, ('step after a change', *spans))}"
+
+
+def _table(rows: Iterable[_Row], columns: _Row = _COLUMNS) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, ("---",) * len(columns), *rows))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from .ir.interpret import Interpreter
 from .ir.program import Program
 from .ir.quantize_input import from_float
 from .outputs import decide, dequantize, snr_db
-from .scores import score
+from .scores import after_change, score
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Quality:
     snr_db: float  # signal to noise of the outputs, before softmax
     clipped_inputs: float  # share of input values outside the input format
     saturated_gates: float  # share of gates that are saturated, as in ir/counters.py
+    after_change: tuple[float | None, ...] = ()  # of the integers, where there are labels a step: scores.after_change
 
 
 def measure(
@@ -47,6 +48,7 @@ def measure(
     steps = np.arange(x.shape[1]) < lengths[:, None]
     classes = partial(decide, program)
     right, right_exact = (None if y is None else score(each, y, lengths, classes) for each in (real, exact))
+    followed = after_change(real, y, lengths, classes) if y is not None and y.ndim == 2 else ()
     if program.every_step:
         real, exact = real[steps], exact[steps]
     values = y is not None and y.dtype.kind == "f"
@@ -57,6 +59,7 @@ def measure(
         snr_db=snr_db(exact, real - exact),
         clipped_inputs=_clipped(program, model, x, steps),
         saturated_gates=_saturated_gates(program, counting.counters()),
+        after_change=followed,
     )
 
 

@@ -1,4 +1,4 @@
-"""How right outputs are: the share of right classes, or R2 where values are forecast."""
+"""How right outputs are: the share of right classes, also by the time since a change, or R2 of forecast values."""
 
 from __future__ import annotations
 
@@ -30,6 +30,32 @@ def score(
         return float(np.mean(decide(answer[asked]) == y[asked]))
     last = answer if answer.ndim == 2 else answer[np.arange(len(answer)), lengths - 1]
     return float(np.mean(decide(last) == y))
+
+
+def after_change(
+    answer: Array,
+    y: Array,
+    lengths: NDArray[np.int64],
+    decide: Callable[[Array], Array] = lambda answer: answer.argmax(axis=-1),
+) -> tuple[float | None, ...]:
+    """How soon outputs `[N, T, outputs]` follow labels `[N, T]` that change within a sequence.
+
+    The share of right ones among the first steps after a change (the step of the change itself), among the second and
+    third, the fourth to seventh, and so on: 2**k to 2**(k + 1) - 1. None where no label is so late; empty where none
+    changes. Steps before the first change of a sequence are not counted.
+    """
+    step = np.arange(y.shape[1])
+    asked = (step < lengths[:, None]) & (y >= 0)
+    latest = np.maximum.accumulate(np.where(asked, step, -1), axis=1)
+    label = np.where(latest < 0, -1, np.take_along_axis(y, np.maximum(latest, 0), axis=1))
+    changed = np.zeros(y.shape, np.bool_)
+    changed[:, 1:] = (label[:, 1:] != label[:, :-1]) & (label[:, :-1] >= 0)
+    change = np.maximum.accumulate(np.where(changed, step, -1), axis=1)
+    counted = asked & (change >= 0)
+    octave = np.frexp(np.float64((step - change)[counted] + 1))[1] - 1
+    right = decide(answer[counted]) == y[counted]
+    octaves = range(octave.max(initial=-1) + 1)
+    return tuple(float(right[octave == k].mean()) if (octave == k).any() else None for k in octaves)
 
 
 def _r2(answer: Array, y: Array) -> float:

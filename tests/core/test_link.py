@@ -144,7 +144,7 @@ def test_a_board_that_boots_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(device, "write", boots)
     monkeypatch.setattr(link_module, "_CONNECT_SECONDS", 0.01)
-    assert Link(device).info().model == "net" and len(late) == 3
+    assert Link(device).info().model == "net" and len(late) >= 3
 
 
 def test_a_request_that_arrives_damaged_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
