@@ -21,7 +21,7 @@ def test_how_soon_integers_follow_is_measured_and_kept(tmp_path: Path) -> None:
     model, made = float_model(EVERY_STEP, gain=3.0), program(EVERY_STEP, gain=3.0)
     x, lengths = samples(model)
     outputs, _ = Interpreter(made).run(from_float(made, x), lengths)
-    own = decide(made, outputs)
+    own = decide(made, outputs.astype(np.float64))
     assert (np.diff(own, axis=1) != 0).sum() > 20
     at_once = measure(model, made, x, lengths, own)
     assert at_once.accuracy == 1 and at_once.after_change and set(at_once.after_change) <= {1, None}

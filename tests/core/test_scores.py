@@ -38,7 +38,7 @@ def test_how_soon_labels_are_followed() -> None:
     lengths = np.array([8, 7])
     # First steps after a change: wrong, right; wrong. Second and third: right, wrong; right. Fifth and sixth: right,
     # wrong.
-    assert after_change(answer, labels, lengths) == (pytest.approx(1 / 3), pytest.approx(2 / 3), 0.5)
+    assert after_change(answer, labels, lengths) == pytest.approx((1 / 3, 2 / 3, 0.5))
     # Where the labels between are unknown nobody can be right or wrong, and no change is seen twice.
     assert after_change(answer[1:, 1:], labels[1:, 1:], lengths[1:] - 1) == ()
     gap = np.array([[0, 1, -1, -1, -1, 1]])
