@@ -40,6 +40,15 @@ class Weights:
         flat = self.flat()
         return with_arrays(self.model, lambda name, array: flat[self.places[name]])
 
+    def by_variable(self, gradients: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Gradients by arrays of the network as those by the variables. An element that is read twice sums both."""
+        sizes = [int(np.prod(one.shape)) for one in self.variables]
+        flat = np.zeros(1 + sum(sizes))
+        for name, places in self.places.items():
+            flat += np.bincount(places.ravel(), gradients[name].ravel(), len(flat))
+        parts = np.split(flat[1:].astype(np.float32), np.cumsum(sizes)[:-1])
+        return [part.reshape(one.shape) for part, one in zip(parts, self.variables, strict=True)]
+
 
 def weights_of(keras_model: Any) -> Weights:
     """The weights of a Keras model that `import_keras` takes. Its variables have less than 2^24 elements."""
