@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @click.option("--units", type=int, default=32, show_default=True, help="Units of --cell.")
 @click.option("--scheme", type=click.Choice(["int8", "int16x8"]), default="int8", show_default=True,
               help="Scheme of --cell.")  # fmt: skip
+@click.option("--weights", type=click.Choice(["8", "4"]), default="8", show_default=True,
+              help="Bits of a weight of --cell; a MODEL has those of its export.")  # fmt: skip
 @click.option("--reference", is_flag=True, help="Instead of MODEL: the shapes of docs/benchmarks.md.")
 @click.option("--board", "boards", multiple=True, help="This emulated board (repeatable).")
 @click.option("--all-emulated", is_flag=True, help="All emulated boards on which it fits.")
@@ -41,6 +43,7 @@ def bench(
     inputs: int,
     units: int,
     scheme: str,
+    weights: str,
     reference: bool,
     boards: tuple[str, ...],
     all_emulated: bool,
@@ -70,7 +73,9 @@ def bench(
         _time_here(files, as_json)
         if not boards and not all_emulated:
             return
-    chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
+    chosen = subjects.choose(
+        files, subjects.Shape(cell, inputs, units, scheme, int(weights)) if cell else None, reference
+    )
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
         results = run.measure_all(chosen, targets, history, store or not check, cycles, show)

@@ -118,7 +118,7 @@ class _Pass:
         return found
 
     def _factor(self, op: Op) -> Reals | None:
-        """What the gradient by an output is multiplied with: the slope of a curve, 0 outside of a format, or nothing."""
+        """What the gradient by an output is multiplied with: the slope of a curve, 0 outside a format, or nothing."""
         value, x = self._program.values[op.output], op.inputs[0]
         low, high = _limits(value)
         match op.kind:

@@ -36,7 +36,7 @@ class Record:
     states: list[IntArray]
 
     def outputs(self, program: Program) -> NDArray[Any]:
-        """`[batch, n]` after the last step of each sequence, or `[batch, steps, n]` where there is one at every step."""
+        """`[batch, n]` after the last step of each sequence, or `[batch, steps, n]` where each step has one."""
         return self.body[program.output].transpose(1, 0, 2) if program.every_step else self.head[program.output]
 
 
