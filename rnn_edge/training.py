@@ -79,11 +79,7 @@ def run(
     seeds = range(first_seed, first_seed + count)
     results: list[TrainedModel] = []
     for seed in seeds:
-        if quantized is not None and quantized.start is not None:
-            result = begun(described, data, seed, quantized.start)
-        else:
-            checkpoint = Checkpoint(files.checkpoint(seed), watch.note)
-            result = train(described, data, seed, lambda *step, seed=seed: watch.epoch(seed, *step), checkpoint)
+        result = _trained(described, data, seed, files, watch, None if quantized is None else quantized.start)
         results.append(_refined(result, described, data, seed, files, watch) if quantized else result)
     reach = None
     if gradients:
@@ -104,6 +100,16 @@ def run(
     with contextlib.suppress(OSError):  # where other models are in training
         files.checkpoint(first_seed).parent.rmdir()
     return Trained(measured, reach)
+
+
+def _trained(
+    described: spec.ModelSpec, data: Dataset, seed: int, files: Artifacts, watch: Watch, start: Path | None
+) -> TrainedModel:
+    """The float network, trained here or with the weights of the file `start`."""
+    if start is not None:
+        return begun(described, data, seed, start)
+    checkpoint = Checkpoint(files.checkpoint(seed), watch.note)
+    return train(described, data, seed, lambda *step: watch.epoch(seed, *step), checkpoint)
 
 
 def _refined(

@@ -59,10 +59,8 @@ def bench(
 ) -> None:
     """Count the instructions of a step of MODEL on emulated boards, and the bytes it takes.
 
-    Counts are exact and the same every time. They are instructions, not cycles of silicon, but for AVR, whose emulator
-    counts cycles. Shown are also the split over the statements of a step and the change against the history. Cycles
-    (--cycles) are estimated from the instructions of one step and the timings of the core's manual. Times on this
-    computer (--host) are no counts: their ratios hold for the run that printed them.
+    Counts are exact: instructions, not cycles of silicon, but for AVR, whose emulator counts cycles. Cycles (--cycles)
+    are estimated from them and the timings of the core's manual. Times on this computer (--host) are no counts.
     """
     from .. import progress
     from ..source import artifacts_of
@@ -73,9 +71,8 @@ def bench(
         _time_here(files, as_json)
         if not boards and not all_emulated:
             return
-    chosen = subjects.choose(
-        files, subjects.Shape(cell, inputs, units, scheme, int(weights)) if cell else None, reference
-    )
+    shape = subjects.Shape(cell, inputs, units, scheme, int(weights)) if cell else None
+    chosen = subjects.choose(files, shape, reference)
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
         results = run.measure_all(chosen, targets, history, store or not check, cycles, show)

@@ -5,17 +5,34 @@
 
 #include <string.h>
 
-#ifdef __AVR__
-#define HIDDEN(w) (w)
-#else
-/* The sizes are no constants to the compiler. */
-static const rnn_linear4 *hidden(const rnn_linear4 *w)
+/* With the sizes as constants, as a step has them, or with those in the fields of w. */
+RNN_INLINE void folded_s8(int16_t *y, const rnn_operand *x, const rnn_linear4 *w, int add)
 {
-    __asm__("" : "+r"(w));
-    return w;
+    if (add)
+        rnn_matvec4_add_s8(y, x, w);
+    else
+        rnn_matvec4_s8(y, x, w);
 }
-#define HIDDEN(w) hidden(w)
-#endif
+
+RNN_INLINE void folded_s16(int16_t *y, const int16_t *x, const rnn_linear4 *w, int add)
+{
+    if (add)
+        rnn_matvec4_add_s16(y, x, w);
+    else
+        rnn_matvec4_s16(y, x, w);
+}
+
+__attribute__((noinline)) static void any_s8(int16_t *y, const rnn_operand *x, const rnn_linear4 *w,
+                                             int add)
+{
+    folded_s8(y, x, w, add);
+}
+
+__attribute__((noinline)) static void any_s16(int16_t *y, const int16_t *x, const rnn_linear4 *w,
+                                              int add)
+{
+    folded_s16(y, x, w, add);
+}
 
 static void write_results(const int16_t *y, int n)
 {
@@ -29,7 +46,7 @@ static void write_results(const int16_t *y, int n)
 
 /* Every vector is stored, then added to what was stored. An element before and one behind y stay.
  */
-#define PRODUCT_S8(linear, w, x, rows, cols, count)                                                \
+#define PRODUCT_S8(linear, multiply, x, rows, cols, count)                                         \
     static void run_##linear(void)                                                                 \
     {                                                                                              \
         for (int v = 0; v < count; v++) {                                                          \
@@ -40,13 +57,13 @@ static void write_results(const int16_t *y, int n)
             y[rows + 1] = 99;                                                                      \
             RNN_WIDENED(wide, cols);                                                               \
             const rnn_operand *const x8 = rnn_widen(wide, bytes, cols);                            \
-            rnn_matvec4_s8(y + 1, x8, w);                                                          \
+            multiply##_s8(y + 1, x8, &linear, 0);                                                  \
             write_results(y, rows + 2);                                                            \
-            rnn_matvec4_add_s8(y + 1, x8, w);                                                      \
+            multiply##_s8(y + 1, x8, &linear, 1);                                                  \
             write_results(y, rows + 2);                                                            \
         }                                                                                          \
     }
-#define PRODUCT_S16(linear, w, x, rows, cols, count)                                               \
+#define PRODUCT_S16(linear, multiply, x, rows, cols, count)                                        \
     static void run_##linear(void)                                                                 \
     {                                                                                              \
         for (int v = 0; v < count; v++) {                                                          \
@@ -56,9 +73,9 @@ static void write_results(const int16_t *y, int n)
                 x16[j] = x[v * cols + j];                                                          \
             int16_t y[rows + 2] = {0};                                                             \
             y[rows + 1] = 99;                                                                      \
-            rnn_matvec4_s16(y + 1, x16, w);                                                        \
+            multiply##_s16(y + 1, x16, &linear, 0);                                                \
             write_results(y, rows + 2);                                                            \
-            rnn_matvec4_add_s16(y + 1, x16, w);                                                    \
+            multiply##_s16(y + 1, x16, &linear, 1);                                                \
             write_results(y, rows + 2);                                                            \
         }                                                                                          \
     }

@@ -64,7 +64,6 @@ def test_a_shape_with_weights_of_four_bits_is_another_subject() -> None:
     assert max(int(abs(weight).max()) for weight in weights) == 7
 
 
-
 def test_a_shape_is_the_same_program_every_time(subject: Subject) -> None:
     assert (subject.name, subject.title) == ("gru_3x4", "gru, 3 inputs, 4 units, int8")
     assert subject.program == subjects.of_shape(SMALL).program
