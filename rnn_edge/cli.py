@@ -62,23 +62,41 @@ def models() -> None:
 @click.option("--seed", type=click.IntRange(0), help="Seed of the first training [default: the model's own].")
 @click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="How many seeds to train.")
 @click.option("--qat", is_flag=True, help="Then train on as the quantized program that it becomes.")
+@click.option("--weights", type=click.Choice(["8", "4"]),
+              help="With --qat: bits of a weight [default: as in model.toml, or 8].")  # fmt: skip
+@click.option("--start", type=click.Path(dir_okay=False, path_type=Path),
+              help="With --qat: a .keras file whose weights it starts from, instead of a training.")  # fmt: skip
 @click.option("--gradients", is_flag=True, help="Also plot how far back the gradient of the trained network reaches.")
 @OUT
-def train(model: str, seed: int | None, seeds: int, qat: bool, gradients: bool, out: Path) -> None:
+def train(
+    model: str,
+    seed: int | None,
+    seeds: int,
+    qat: bool,
+    weights: str | None,
+    start: Path | None,
+    gradients: bool,
+    out: Path,
+) -> None:
     """Train MODEL; writes float.keras and metrics.json. The first seed's weights are kept.
 
     A training that was interrupted goes on when it is started again. What the keys of [train] in model.toml do is in
     docs/training.md.
     """
     from . import progress, report, training
+    from .errors import UserError
     from .source import artifacts_of
 
+    if (weights or start) and not qat:
+        raise UserError("--weights and --start are for quantization-aware training: add --qat.")
     files = artifacts_of(model, out)
+    quantized = training.Quantized(None if weights is None else 8 if weights == "8" else 4, start) if qat else None
     with progress.training() as watch:
-        result = training.run(model, files, seed, seeds, watch, gradients, qat)
+        result = training.run(model, files, seed, seeds, watch, gradients, quantized)
     if result.reach is not None:
         report.show_reach(result.reach, files.gradients)
-    report.show_training(result.metrics, files, _following("export", model, out))
+    options = ("--weights", weights) if weights else ()
+    report.show_training(result.metrics, files, _following("export", model, out, *options))
 
 
 @main.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 from . import metrics, spec
 from .datasets import Dataset
@@ -14,7 +15,7 @@ from .metrics import Metrics
 from .naive import reference
 from .paths import MODELS, Artifacts
 from .source import dataset_of, open_source
-from .train import TrainedModel, accuracy, prepare, save, train
+from .train import TrainedModel, accuracy, begun, prepare, save, train
 from .train.batches import real_steps
 from .train.checkpoint import Checkpoint
 from .train.gradients import Reach, measure_reach, plot
@@ -28,6 +29,17 @@ class Watch(Protocol):
 
     def note(self, text: str) -> None:
         """A sentence about a training that was interrupted before."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Quantization-aware training: `bits` of a weight (None: as in model.toml), the `.keras` file that it starts from.
+
+    Without one the float network is trained before.
+    """
+
+    bits: Literal[8, 4] | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ def run(
     count: int,
     watch: Watch,
     gradients: bool = False,
-    quantized: bool = False,
+    quantized: Quantized | None = None,
 ) -> Trained:
     """Train with `count` seeds from `seed` (by default the model's own) on, and keep the first one's weights.
 
@@ -59,15 +71,16 @@ def run(
     folder = spec.find(target, MODELS)
     described = spec.load(folder)
     data = dataset_of(described, folder)
-    if quantized and data.train.task != "class":
-        raise UserError("--qat needs one class a sequence, and this data set has other targets: train without it.")
+    if quantized is not None and quantized.bits is not None:
+        described = described.model_copy(
+            update={"export": described.export.model_copy(update={"weights": quantized.bits})}
+        )
     first_seed = described.train.seed if seed is None else seed
     seeds = range(first_seed, first_seed + count)
     results: list[TrainedModel] = []
     for seed in seeds:
-        checkpoint = Checkpoint(files.checkpoint(seed), watch.note)
-        result = train(described, data, seed, lambda *step, seed=seed: watch.epoch(seed, *step), checkpoint)
-        results.append(_refined(result, described, data, seed, watch) if quantized else result)
+        result = _trained(described, data, seed, files, watch, None if quantized is None else quantized.start)
+        results.append(_refined(result, described, data, seed, files, watch) if quantized else result)
     reach = None
     if gradients:
         reach = measure_reach(results[0].model, described, data.calibration)
@@ -78,27 +91,45 @@ def run(
     deviation = float(data.test.y[real_steps(data.test)].std()) if data.test.task == "value" else None
     measured = Metrics(tuple(seeds), tuple(result.accuracy for result in results), plain, 0, {}, name, deviation)
     metrics.save(measured, files.metrics)
-    measured = metrics.of_weights(measured, open_source(target, files, None))
+    source = replace(open_source(target, files, None), weight_bits=described.export.weights)
+    measured = metrics.of_weights(measured, source)
     metrics.save(measured, files.metrics)
     for seed in seeds:
         files.checkpoint(seed).unlink(missing_ok=True)
+        files.checkpoint(seed, quantized=True).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # where other models are in training
         files.checkpoint(first_seed).parent.rmdir()
     return Trained(measured, reach)
 
 
-def _refined(trained: TrainedModel, described: spec.ModelSpec, data: Dataset, seed: int, watch: Watch) -> TrainedModel:
+def _trained(
+    described: spec.ModelSpec, data: Dataset, seed: int, files: Artifacts, watch: Watch, start: Path | None
+) -> TrainedModel:
+    """The float network, trained here or with the weights of the file `start`."""
+    if start is not None:
+        return begun(described, data, seed, start)
+    checkpoint = Checkpoint(files.checkpoint(seed), watch.note)
+    return train(described, data, seed, lambda *step: watch.epoch(seed, *step), checkpoint)
+
+
+def _refined(
+    trained: TrainedModel, described: spec.ModelSpec, data: Dataset, seed: int, files: Artifacts, watch: Watch
+) -> TrainedModel:
     """After quantization-aware training."""
     from .qat.refine import refine
 
-    watch.note("Quantization-aware training goes on from there.")
-    parts = prepare(described, data, seed)
-    refine(
+    watch.note(f"Quantization-aware training goes on from there, with weights of {described.export.weights} bits.")
+    checkpoint = Checkpoint(files.checkpoint(seed, quantized=True), watch.note)
+    ready = prepare(described, data, seed)
+    better = refine(
         trained.model,
         described,
         data,
-        (parts.training, parts.validation),
+        (ready.training, ready.validation),
         seed,
         lambda *step: watch.epoch(seed, *step),
+        checkpoint,
     )
+    if not better:
+        watch.note("It found no smaller loss on the validation part: the weights are those from before.")
     return replace(trained, accuracy=accuracy(trained.model, data.test))

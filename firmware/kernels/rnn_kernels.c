@@ -1,15 +1,5 @@
 #include "rnn_kernels.h"
 
-/* RNN_KEEP: gcc would add two products before it adds them to a sum, which multiplies and adds in
- * one instruction. */
-#ifdef __GNUC__
-#define RNN_ALWAYS_INLINE static inline __attribute__((always_inline))
-#define RNN_KEEP(sum) __asm__("" : "+r"(sum))
-#else
-#define RNN_ALWAYS_INLINE static inline
-#define RNN_KEEP(sum) ((void)0)
-#endif
-
 /* `>>` of a negative integer is implementation-defined in C99. Every kernel here needs the
  * arithmetic shift (floor); a compiler that does otherwise stops at these lines. */
 typedef char rnn_shift_of_32_bits_is_arithmetic[(INT32_C(-3) >> 1) == -2 ? 1 : -1];
@@ -22,11 +12,6 @@ typedef char rnn_shift_of_64_bits_is_arithmetic[(INT64_C(-3) >> 1) == -2 ? 1 : -
 static int16_t requantize(int32_t acc, int16_t r, uint8_t t)
 {
     const int64_t y = ((int64_t)acc * r + (INT64_C(1) << (t - 1))) >> t;
-    return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
-}
-
-static int16_t saturate16(int32_t y)
-{
     return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
 }
 
@@ -56,7 +41,23 @@ void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64
     }
 }
 
+#ifndef RNN_DSP
 /* ---- Matrix-vector product of weights of 4 bits ---------------------------------------------- */
+
+/* RNN_KEEP: gcc would add two products before it adds them to a sum, which multiplies and adds in
+ * one instruction. */
+#ifdef __GNUC__
+#define RNN_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RNN_KEEP(sum) __asm__("" : "+r"(sum))
+#else
+#define RNN_ALWAYS_INLINE static inline
+#define RNN_KEEP(sum) ((void)0)
+#endif
+
+static int16_t saturate16(int32_t y)
+{
+    return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
+}
 
 /* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 17 <= t <= 32; multiplier:
  * 2 r above t - 15. v * 2 r without its lowest 16 bits does: half of 2^(t + 1) is a multiple of
@@ -152,6 +153,8 @@ void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linea
 {
     matvec4_s16(y, x, w, 1);
 }
+
+#endif
 
 /* ---- Embedding ------------------------------------------------------------------------------ */
 

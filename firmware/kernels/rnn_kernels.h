@@ -28,6 +28,7 @@ typedef struct {
     const RNN_FLASH uint8_t *shift;      /* t, 1 to 46 */
 } rnn_linear64;
 
+#ifndef RNN_DSP /* which has its own: rnn_dsp4.h */
 /* A matrix-vector product of weights of 4 bits, two a byte, with the same result; the bounds of
  * rnn_linear in rnn_portable.h hold. */
 typedef struct {
@@ -38,6 +39,7 @@ typedef struct {
     const RNN_FLASH int32_t *bias;        /* b */
     const RNN_FLASH uint32_t *multiplier; /* 2 r above t + headroom - 15 */
 } rnn_linear4;
+#endif
 
 /* One input channel: q = round(x * gain + offset). */
 typedef struct {
@@ -60,12 +62,14 @@ extern const RNN_FLASH uint16_t rnn_sigmoid_table[256];
 void rnn_matvec64_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear64 *w);
 void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64 *w);
 
+#ifndef RNN_DSP
 /* The same, and y = sat16(y + requantize(W x + b)). Weights lie in fours of rows, the last of them
  * filled up: for each pair of columns four bytes, one a row, the first column in the lower half. */
 void rnn_matvec4_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w);
 void rnn_matvec4_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w);
 void rnn_matvec4_add_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w);
 void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w);
+#endif
 
 /* y = table[token], rows of n. 0 <= token < rows of the table. */
 void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);

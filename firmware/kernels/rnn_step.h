@@ -25,7 +25,7 @@
 #if defined(RNN_MVE)
 #include "rnn_mve.h"
 #elif defined(RNN_DSP)
-#include "rnn_dsp.h"
+#include "rnn_dsp4.h"
 #else
 #include "rnn_portable.h"
 #endif

@@ -6,16 +6,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from ..ir.arithmetic import IntArray
 from ..ir.headroom import headroom
 from ..ir.program import Op, Program
 from ..ir.statements import Product
-
-PACKED_ROWS = 4
-"""Rows side by side in a table of weights of 4 bits."""
-
-_ORIGIN = 8  # what stands for zero in half a byte
-_LARGEST = 7
+from .nibbles import LARGEST
 
 
 class Kernel(StrEnum):
@@ -41,12 +35,4 @@ def table_name(product: Product) -> str:
 
 def _is_packed(program: Program) -> bool:
     weights = [program.constants[op.constants[0]] for op in program.ops if op.kind == "matvec"]
-    return all(int(np.abs(weight).max()) <= _LARGEST for weight in weights)
-
-
-def packed(weight: IntArray) -> IntArray:
-    """`weight` [rows, columns] in -7 to 7 as rnn_matvec4_s8 reads it [bytes]."""
-    rows, columns = weight.shape
-    filled = np.pad(weight, ((0, -rows % PACKED_ROWS), (0, columns % 2))) + _ORIGIN
-    pairs = filled[:, 0::2] | filled[:, 1::2] << 4
-    return pairs.reshape(-1, PACKED_ROWS, pairs.shape[1]).transpose(0, 2, 1).ravel()
+    return all(int(np.abs(weight).max()) <= LARGEST for weight in weights)

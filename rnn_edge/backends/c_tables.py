@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.headroom import headroom, saturates
@@ -11,7 +11,7 @@ from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
 from ..ir.statements import Move, Product
-from .c_products import Kernel, kernel_of, packed, table_name
+from .c_products import Kernel, kernel_of, table_name
 from .c_text import Table, table
 from .layouts import Column, Layout, Linear, all_layouts
 
@@ -45,11 +45,11 @@ def all_tables(program: Program, plan: Plan) -> tuple[Tables, list[Tables]]:
     products = list({table_name(s): s for s in reversed(statements) if isinstance(s, Product)}.values())[::-1]
     gathers = [s.op for s in statements if isinstance(s, Move) and s.op.kind == "gather"]
     kernels = [(product, kernel_of(program, product.op)) for product in products]
-    rare = [_RARE[kernel](program, product) for product, kernel in kernels if kernel is not Kernel.FAST]
+    rare = [_wide(program, product) for product, kernel in kernels if kernel is Kernel.WIDE]
     common = [*(_embedding(program, op) for op in gathers), *(one for tables, _ in rare for one in tables)]
     shared = Tables("", tuple(common), tuple(struct for _, struct in rare))
-    fast = [product for product, kernel in kernels if kernel is Kernel.FAST]
-    return shared, [_of_layout(program, fast, name) for name in all_layouts()]
+    own = [(product, kernel) for product, kernel in kernels if kernel is not Kernel.WIDE]
+    return shared, [_of_layout(program, own, layout) for layout in all_layouts().values()]
 
 
 def crc(shared: Tables, own: Tables) -> int:
@@ -57,29 +57,34 @@ def crc(shared: Tables, own: Tables) -> int:
     return zlib.crc32(shared.content + own.content)
 
 
-def _of_layout(program: Program, products: list[Product], layout_name: str) -> Tables:
-    layout = all_layouts()[layout_name]
+def _of_layout(program: Program, products: Sequence[tuple[Product, Kernel]], layout: Layout) -> Tables:
     tables: list[Table] = []
     structs = []
-    for product in products:
+    for product, kernel in products:
         linear = _linear(program, product)
         prefix = f"{program.name}_{table_name(product)}"
-        own, struct = linear_in_c(linear, layout, prefix, f"{prefix}_linear")
+        own, struct = linear_in_c(linear, layout, prefix, f"{prefix}_linear", kernel)
         tables += own
         structs.append(struct)
     return Tables(layout.guard, tuple(tables), tuple(structs))
 
 
-def linear_in_c(linear: Linear, layout: Layout, prefix: str, name: str) -> tuple[list[Table], Struct]:
-    """The tables of a product on one kind of core, whose names begin with `prefix`, and the `rnn_linear` called so."""
+def linear_in_c(
+    linear: Linear, layout: Layout, prefix: str, name: str, kernel: Kernel = Kernel.FAST
+) -> tuple[list[Table], Struct]:
+    """The tables of a product on one kind of core, whose names begin with `prefix`, and the `rnn_linear` called so.
+
+    `kernel`: FAST, or PACKED for an `rnn_linear4`.
+    """
     rows, cols = linear.weight.shape
     held: dict[str, int | str] = {"rows": rows, "cols": cols, "headroom": linear.headroom}
     tables = []
-    for key, field in layout.fields(linear).items():
+    fields = layout.packed if kernel is Kernel.PACKED else layout.fields
+    for key, field in fields(linear).items():
         if isinstance(field, Column):
             tables.append(table(field.ctype, f"{prefix}_{key}", field.content, field.attribute))
         held[key] = f"{prefix}_{key}" if isinstance(field, Column) else field
-    return tables, Struct("rnn_linear", name, held)
+    return tables, Struct(f"rnn_linear{kernel}", name, held)
 
 
 def _linear(program: Program, product: Product) -> Linear:
@@ -96,6 +101,7 @@ def _embedding(program: Program, op: Op) -> Table:
 
 
 def _wide(program: Program, product: Product) -> tuple[list[Table], Struct]:
+    """The same on every core."""
     weight, bias, _ = (program.constants[name] for name in product.op.constants)
     requantization = op_requantization(program, product.op)
     columns = {
@@ -104,29 +110,9 @@ def _wide(program: Program, product: Product) -> tuple[list[Table], Struct]:
         "multiplier": Column("int16_t", requantization.r),
         "shift": Column("uint8_t", requantization.t),
     }
-    return _on_every_core(program, product, columns, {})
-
-
-def _packed(program: Program, product: Product) -> tuple[list[Table], Struct]:
-    linear = _linear(program, product)
-    columns = {
-        "weight": Column("uint8_t", packed(linear.weight)),
-        "bias": Column("int32_t", linear.bias),
-        "multiplier": Column("uint32_t", linear.r << 17 | (linear.t - 15)),
-    }
-    return _on_every_core(program, product, columns, {"headroom": linear.headroom})
-
-
-_RARE = {Kernel.WIDE: _wide, Kernel.PACKED: _packed}
-"""Kernels whose tables are the same on every core."""
-
-
-def _on_every_core(
-    program: Program, product: Product, columns: Mapping[str, Column], numbers: Mapping[str, int]
-) -> tuple[list[Table], Struct]:
     prefix = f"{program.name}_{table_name(product)}"
     cols = program.constants[product.op.constants[0]].shape[1]
-    sizes = {"rows": product.end - product.begin, "cols": cols, **numbers}
+    sizes = {"rows": product.end - product.begin, "cols": cols}
     tables = [table(column.ctype, f"{prefix}_{key}", column.content) for key, column in columns.items()]
     pointers = {key: f"{prefix}_{key}" for key in columns}
-    return tables, Struct(f"rnn_linear{kernel_of(program, product.op)}", f"{prefix}_linear", {**sizes, **pointers})
+    return tables, Struct(f"rnn_linear{Kernel.WIDE}", f"{prefix}_linear", {**sizes, **pointers})

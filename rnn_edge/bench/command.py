@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @click.option("--units", type=int, default=32, show_default=True, help="Units of --cell.")
 @click.option("--scheme", type=click.Choice(["int8", "int16x8"]), default="int8", show_default=True,
               help="Scheme of --cell.")  # fmt: skip
+@click.option("--weights", type=click.Choice(["8", "4"]), default="8", show_default=True,
+              help="Bits of a weight of --cell; a MODEL has those of its export.")  # fmt: skip
 @click.option("--reference", is_flag=True, help="Instead of MODEL: the shapes of docs/benchmarks.md.")
 @click.option("--board", "boards", multiple=True, help="This emulated board (repeatable).")
 @click.option("--all-emulated", is_flag=True, help="All emulated boards on which it fits.")
@@ -41,6 +43,7 @@ def bench(
     inputs: int,
     units: int,
     scheme: str,
+    weights: str,
     reference: bool,
     boards: tuple[str, ...],
     all_emulated: bool,
@@ -56,10 +59,8 @@ def bench(
 ) -> None:
     """Count the instructions of a step of MODEL on emulated boards, and the bytes it takes.
 
-    Counts are exact and the same every time. They are instructions, not cycles of silicon, but for AVR, whose emulator
-    counts cycles. Shown are also the split over the statements of a step and the change against the history. Cycles
-    (--cycles) are estimated from the instructions of one step and the timings of the core's manual. Times on this
-    computer (--host) are no counts: their ratios hold for the run that printed them.
+    Counts are exact: instructions, not cycles of silicon, but for AVR, whose emulator counts cycles. Cycles (--cycles)
+    are estimated from them and the timings of the core's manual. Times on this computer (--host) are no counts.
     """
     from .. import progress
     from ..source import artifacts_of
@@ -70,7 +71,8 @@ def bench(
         _time_here(files, as_json)
         if not boards and not all_emulated:
             return
-    chosen = subjects.choose(files, subjects.Shape(cell, inputs, units, scheme) if cell else None, reference)
+    shape = subjects.Shape(cell, inputs, units, scheme, int(weights)) if cell else None
+    chosen = subjects.choose(files, shape, reference)
     targets = run.targets(boards, all_emulated, ("speed", "size") if profile == "both" else (profile,), weights_in_ram)
     with progress.benchmark(len(chosen) * len(targets)) as show:
         results = run.measure_all(chosen, targets, history, store or not check, cycles, show)

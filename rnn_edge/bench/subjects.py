@@ -43,15 +43,21 @@ class Shape:
     inputs: int
     units: int
     scheme: str = "int8"
+    weights: int = 8  # bits of each
 
     @property
     def name(self) -> str:
         suffix = "" if self.scheme == "int8" else f"_{self.scheme}"
+        suffix += "" if self.weights == 8 else f"_w{self.weights}"
         return f"{self.cell}_{self.inputs}x{self.units}{suffix}"
 
     @property
     def title(self) -> str:
-        return f"{self.cell}, {self.inputs} inputs, {self.units} units, {self.scheme}"
+        return f"{self.cell}, {self.inputs} inputs, {self.units} units, {self.scheme}{self._bits}"
+
+    @property
+    def _bits(self) -> str:
+        return "" if self.weights == 8 else f", weights of {self.weights} bits"
 
 
 REFERENCE = (
@@ -92,7 +98,7 @@ def of_shape(shape: Shape) -> Subject:
     model, rng = _layer(shape, cell), np.random.default_rng(_SEED)
     x = rng.normal(size=(_SEQUENCES, _STEPS, shape.inputs)).astype(np.float32)
     ranges = calibrate(model, x, np.full(_SEQUENCES, _STEPS))
-    return Subject(shape.name, shape.title, quantize(model, ranges, shape.scheme))
+    return Subject(shape.name, shape.title, quantize(model, ranges, shape.scheme, weight_bits=shape.weights))
 
 
 def _layer(shape: Shape, cell: Cell) -> FloatModel:

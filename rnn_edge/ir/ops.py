@@ -91,9 +91,10 @@ def _matvec_rule(program: Program, op: Op) -> None:
 
 
 def _matvec(program: Program, op: Op) -> Meaning:
+    """In float64, whose products are many times faster and exact: integers of which every partial sum is below 2^31."""
     weight, bias, _ = (program.constants[name] for name in op.constants)
-    columns, (r, t, _) = weight.T.astype(np.int64), op_requantization(program, op)
-    return lambda x: arithmetic.requantize(x @ columns + bias, r, t)
+    columns, (r, t, _) = np.ascontiguousarray(weight.T, np.float64), op_requantization(program, op)
+    return lambda x: arithmetic.requantize((x.astype(np.float64) @ columns).astype(np.int64) + bias, r, t)
 
 
 KINDS: dict[str, Kind] = {

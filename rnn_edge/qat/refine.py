@@ -6,35 +6,56 @@ from typing import Any
 
 from ..datasets import Dataset, Split
 from ..spec import ModelSpec
-from .fit import Labelled, Options, Progress, fine_tune
+from ..train.batches import Batch, asked
+from ..train.checkpoint import Checkpoint
+from ..train.fit import Progress, fit
+from .learner import QuantizedLearner, Samples
 
-_RATE_SHARE = 0.1  # of the learning rate in training
-_BATCH = 32
-_EPOCHS = 40
-_PATIENCE = 10
+_RATE_SHARE = 0.3  # of the learning rate in training, at first
+_STEPS = 1000  # gradient steps, in whole epochs
+_FEWEST, _MOST = 4, 40  # epochs
 
 
 def refine(
-    model: Any, described: ModelSpec, data: Dataset, parts: tuple[Split, Split], seed: int, progress: Progress
-) -> None:
+    model: Any,
+    described: ModelSpec,
+    data: Dataset,
+    parts: tuple[Split, Split],
+    seed: int,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> bool:
     """Change the weights of a Keras model so that its program has a smaller loss on the second of `parts`.
 
-    In the scheme int8 with the weights of `described.export`, at a tenth of the learning rate. Every sequence has a
-    class.
+    In the scheme int8 with the weights of `described.export`; as `described.train` says, but for the learning rate,
+    which begins lower and falls to zero in a number of epochs that depends on the data. Returns whether the loss became
+    smaller: where it did not, the weights are as they were.
     """
-    training, validation = parts
-    options = Options(
-        epochs=_EPOCHS,
-        patience=_PATIENCE,
-        batch=_BATCH,
-        learning_rate=described.train.learning_rate * _RATE_SHARE,
-        gradient_clip=described.train.gradient_clip,
-        seed=seed,
-        weight_bits=described.export.weights,
+    described = described.model_copy(update={"train": _settings(described, len(parts[0]))})
+    held = asked(parts[1], described.network.every_step)
+    samples = Samples(data.calibration.x, data.calibration.lengths)
+    before, loss = model.get_weights(), _loss(QuantizedLearner(model, described, samples), held)
+    learner = QuantizedLearner(model, described, samples)
+    fit(learner, parts, seed, progress, checkpoint)
+    better = _loss(QuantizedLearner(model, described, samples), held) < loss
+    if not better:
+        model.set_weights(before)
+    return better
+
+
+def _settings(described: ModelSpec, sequences: int) -> Any:
+    """How the quantized program is trained, from how the float network was."""
+    train = described.train
+    epochs = -(-_STEPS // -(-sequences // train.batch))
+    return train.model_copy(
+        update={
+            "epochs": min(max(epochs, _FEWEST), _MOST),
+            "learning_rate": train.learning_rate * _RATE_SHARE,
+            "decay": "cosine",
+        }
     )
-    fine_tune(model, _labelled(training), _labelled(validation), _labelled(data.calibration), options, progress)
 
 
-def _labelled(split: Split) -> Labelled:
-    x = split.x[..., None] if split.x.ndim == 2 else split.x
-    return Labelled(x, split.lengths, split.y)
+def _loss(learner: QuantizedLearner, held: Batch) -> float:
+    loss, weight, *_ = learner.measure(held)
+    return float(loss / max(weight, 1e-9))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from ..cells import Linear
 from ..errors import UserError
-from ..float_model import DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
+from ..float_model import ConvLayer, DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
 from ..ir.arithmetic import IntArray
 from ..keras_import import import_keras
+from ..rows import Rows
 
 _MOST = 1 << 24  # integers that a float32 can hold
 
@@ -41,9 +42,21 @@ class Weights:
         flat = self.flat()
         return with_arrays(self.model, lambda name, array: flat[self.places[name]])
 
+    def by_variable(self, gradients: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Gradients by arrays of the network as those by the variables. An element that is read twice sums both."""
+        sizes = [int(np.prod(one.shape)) for one in self.variables]
+        flat = np.zeros(1 + sum(sizes))
+        for name, places in self.places.items():
+            flat += np.bincount(places.ravel(), gradients[name].ravel(), len(flat))
+        parts = np.split(flat[1:].astype(np.float32), np.cumsum(sizes)[:-1])
+        return [part.reshape(one.shape) for part, one in zip(parts, self.variables, strict=True)]
+
 
 def weights_of(keras_model: Any) -> Weights:
-    """The weights of a Keras model that `import_keras` takes. Its variables have less than 2^24 elements."""
+    """The weights of a Keras model that `import_keras` takes. Its variables have less than 2^24 elements.
+
+    UserError where an element of the network is not one of a variable, or a step reads several rows.
+    """
     variables = list(keras_model.trainable_variables)
     values = [np.array(one) for one in variables]
     sizes = [array.size for array in values]
@@ -52,8 +65,15 @@ def weights_of(keras_model: Any) -> Weights:
     model = _imported(keras_model)
     places: dict[str, IntArray] = {}
 
+    if model.rows != Rows():
+        raise UserError(
+            "A step of this network reads several rows, which quantized training does not: leave out --qat."
+        )
+
     def keep(name: str, array: Any) -> Any:
-        places[name] = np.asarray(array).astype(np.int64)
+        places[name] = np.rint(array).astype(np.int64)
+        if not np.array_equal(places[name], array):
+            raise UserError(f"{name} is made of several variables, by batch normalization or an average: drop --qat.")
         return array
 
     try:
@@ -78,10 +98,10 @@ def _changed(layer: Any, change: Callable[[str, Any], Any]) -> Any:
         case RecurrentLayer():
             products = {name: _linear(f"{layer.name}_{name}", one, change) for name, one in layer.products.items()}
             return replace(layer, products=products)
-        case DenseLayer():
+        case DenseLayer() | ConvLayer():
             return replace(layer, linear=_linear(f"{layer.name}_sum", layer.linear, change))
         case _:
-            raise UserError(f"Layer {layer.name} cannot be trained as a program: leave out --qat.")
+            return layer
 
 
 def _linear(name: str, linear: Linear, change: Callable[[str, Any], Any]) -> Linear:

@@ -10,17 +10,30 @@ from typing import Any
 
 from ..datasets import Dataset, Split
 from ..datasets.split import hold_out
+from ..errors import UserError
 from ..files import write_atomically
+from ..keras_import import import_keras
 from ..scores import score
 from ..spec import ModelSpec
 from .batches import padded
 from .checkpoint import Checkpoint
 from .fit import Progress, fit
 from .keras_start import start_keras
-from .learner import answers
+from .learner import FloatLearner, answers
 from .network import build, check
 
-__all__ = ["Prepared", "Progress", "TrainedModel", "accuracy", "build", "padded", "prepare", "save", "train"]
+__all__ = [
+    "Prepared",
+    "Progress",
+    "TrainedModel",
+    "accuracy",
+    "begun",
+    "build",
+    "padded",
+    "prepare",
+    "save",
+    "train",
+]
 
 FILE_NAME = "float.keras"
 
@@ -61,8 +74,25 @@ def train(
     machine, interrupted or not.
     """
     ready = prepare(spec, dataset, seed)
-    history = fit(ready.model, spec, (ready.training, ready.validation), seed, progress, checkpoint)
+    parts = ready.training, ready.validation
+    history = fit(FloatLearner(ready.model, spec), parts, seed, progress, checkpoint)
     return TrainedModel(ready.model, history, accuracy(ready.model, dataset.test))
+
+
+def begun(spec: ModelSpec, dataset: Dataset, seed: int, start: Path) -> TrainedModel:
+    """The model with the weights of a `.keras` file of the same network instead of a training.
+
+    UserError or ModelError where it is no such file.
+    """
+    import_keras(start, "start")  # reads it as data, within limits
+    ready = prepare(spec, dataset, seed)
+    try:
+        ready.model.load_weights(start)
+    except ValueError as error:
+        raise UserError(
+            f"{start} holds another network than model.toml describes: give weights of the same layers."
+        ) from error
+    return TrainedModel(ready.model, {}, accuracy(ready.model, dataset.test))
 
 
 def accuracy(model: Any, split: Split) -> float:

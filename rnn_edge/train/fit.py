@@ -23,14 +23,13 @@ _LOSSES = [MEASURES.index("loss"), MEASURES.index("val_loss")]
 
 
 def fit(
-    model: Any,
-    spec: ModelSpec,
+    learner: Learner,
     parts: tuple[Split, Split],
     seed: int,
     progress: Progress,
     checkpoint: Checkpoint | None,
 ) -> dict[str, tuple[float, ...]]:
-    """Train `model` in place on the first of `parts`; it ends with the weights that had the least loss on the second.
+    """Train the model of `learner` on the first of `parts`; it ends with the weights of the least loss on the second.
 
     Where the learning rate falls to zero it ends with the last ones.
 
@@ -38,14 +37,14 @@ def fit(
     that goes on from there ends with the same weights. Returns what every epoch measured; UserError where the loss is
     no number any more.
     """
+    model, spec = learner.model, learner.spec
     training, validation = parts
-    learner = Learner(model, spec)
     plain = asked(training, spec.network.every_step)
     factors = class_factors(plain, _classes(spec), spec.train.class_weights)
     plain = weighted(plain, factors)
     held = weighted(asked(validation, spec.network.every_step), factors)
-    mark = fingerprint(spec, parts, seed)
-    course = _resumed(model, learner, checkpoint, mark)
+    mark = fingerprint(spec, parts, seed, learner.mark)
+    course = _resumed(learner, checkpoint, mark)
     if course is not None:
         _report(course, spec, progress)
     while course is None or not _ended(course, spec):
@@ -59,7 +58,7 @@ def fit(
                 f"The loss is no finite number any more in epoch {epoch + 1}: lower train.learning_rate, which is "
                 f"{spec.train.learning_rate:g}, or scale the data."
             )
-        course = _following(course, measured, model, learner, spec)
+        course = _following(course, measured, learner)
         if checkpoint is not None:
             checkpoint.write(mark, course)
         _report(course, spec, progress)
@@ -92,31 +91,29 @@ def _changed(plain: Batch, training: Split, options: TrainSpec, random: np.rando
     return replace(plain, x=padded(augment(training, options, deviations(training), random)))
 
 
-def _following(
-    course: Course | None, measured: NDArray[np.float64], model: Any, learner: Learner, spec: ModelSpec
-) -> Course:
+def _following(course: Course | None, measured: NDArray[np.float64], learner: Learner) -> Course:
     """The weights kept are the best ones; the last ones where the learning rate falls to zero, which chooses them."""
     history = measured[None] if course is None else np.vstack([course.history, measured])
-    variables = tuple(np.asarray(variable) for variable in _variables(model, learner))
+    variables = tuple(np.asarray(variable) for variable in _variables(learner))
     worse = course is not None and measured[MEASURES.index("val_loss")] >= course.best_loss
-    if course is not None and worse and spec.train.decay == "none":
+    if course is not None and worse and learner.spec.train.decay == "none":
         return Course(history, course.best_epoch, course.best, variables)
-    return Course(history, len(history), tuple(model.get_weights()), variables)
+    return Course(history, len(history), tuple(learner.model.get_weights()), variables)
 
 
-def _resumed(model: Any, learner: Learner, checkpoint: Checkpoint | None, mark: str) -> Course | None:
+def _resumed(learner: Learner, checkpoint: Checkpoint | None, mark: str) -> Course | None:
     if checkpoint is None:
         return None
-    variables = _variables(model, learner)
-    course = checkpoint.read(mark, tuple(model.get_weights()), tuple(np.asarray(variable) for variable in variables))
+    variables, weights = _variables(learner), tuple(learner.model.get_weights())
+    course = checkpoint.read(mark, weights, tuple(np.asarray(variable) for variable in variables))
     if course is not None:
         for variable, value in zip(variables, course.variables, strict=True):
             variable.assign(value)
     return course
 
 
-def _variables(model: Any, learner: Learner) -> list[Any]:
-    return [*model.variables, *learner.optimizer.variables]
+def _variables(learner: Learner) -> list[Any]:
+    return [*learner.model.variables, *learner.optimizer.variables]
 
 
 def _ended(course: Course, spec: ModelSpec) -> bool:

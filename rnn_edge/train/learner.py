@@ -7,6 +7,7 @@ training of recurrent network trajectories", Neural Computation 2, 1990; here wi
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -25,22 +26,34 @@ Sums = NDArray[np.float64]
 """Over targets: weighted loss, weight, correct answers, answers."""
 
 
-class Learner:
-    """A Keras model, its optimizer and its loss; both methods return the sums over the targets of a batch."""
+class Learner(ABC):
+    """A Keras model and its optimizer; `measure` and `learn` return the sums over the targets of a batch.
+
+    `mark` names what besides the specification decides how it learns.
+    """
+
+    mark = ""
 
     def __init__(self, model: Any, spec: ModelSpec) -> None:
         keras = start_keras()
-        options = spec.train
-        self.optimizer = keras.optimizers.Adam(options.learning_rate, global_clipnorm=options.gradient_clip)
+        self.model, self.spec = model, spec
+        self.optimizer = keras.optimizers.Adam(spec.train.learning_rate, global_clipnorm=spec.train.gradient_clip)
         self.optimizer.build(model.trainable_variables)
-        self._model, self._options = model, options
-        loss = loss_of(spec)
-        self._measure = _measurement(model, loss)
-        self._learn = _gradient_step(carried(model) if options.tbptt else model, loss, self.optimizer)
 
+    @abstractmethod
     def measure(self, batch: Batch) -> Sums:
         """Loss and answers as they are."""
-        return np.asarray(self._measure(batch.x, batch.y, batch.weight), np.float64)
+
+    @abstractmethod
+    def step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
+        """A gradient step of the loss divided by `total`, from `states` on, if any; returns those after it, too.
+
+        Where nothing is asked, only the states go on.
+        """
+
+    @abstractmethod
+    def zero_states(self, count: int) -> list[Any]:
+        """Where `count` sequences begin."""
 
     def learn(self, batch: Batch, done: float) -> Sums:
         """A gradient step, or one for each piece in which something is asked; `done` of the training, 0..1, is over.
@@ -48,19 +61,36 @@ class Learner:
         The loss of a piece is divided by the weight of the fullest piece, so that what little is asked after most
         sequences have ended does not count as much as a whole piece.
         """
-        if self._options.decay == "cosine":
-            self.optimizer.learning_rate = self._options.learning_rate * (1 + math.cos(math.pi * done)) / 2
-        if not self._options.tbptt:
-            return self._step(batch, float(batch.weight.sum()), [])[0]
-        pieces = list(batch.chunks(self._options.tbptt))
+        options = self.spec.train
+        if options.decay == "cosine":
+            self.optimizer.learning_rate = options.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        if not options.tbptt:
+            return self.step(batch, float(batch.weight.sum()), [])[0]
+        pieces = list(batch.chunks(options.tbptt))
         fullest = max(float(piece.weight.sum()) for piece in pieces)
-        sums, states = np.zeros(4), zero_states(self._model, len(batch))
+        sums, states = np.zeros(4), self.zero_states(len(batch))
         for piece in pieces:
-            more, states = self._step(piece, fullest, states)
+            more, states = self.step(piece, fullest, states)
             sums = sums + more
         return sums
 
-    def _step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
+
+class FloatLearner(Learner):
+    """Learns as Keras computes it."""
+
+    def __init__(self, model: Any, spec: ModelSpec) -> None:
+        super().__init__(model, spec)
+        loss = loss_of(spec)
+        self._measure = _measurement(model, loss)
+        self._learn = _gradient_step(carried(model) if spec.train.tbptt else model, loss, self.optimizer)
+
+    def measure(self, batch: Batch) -> Sums:
+        return np.asarray(self._measure(batch.x, batch.y, batch.weight), np.float64)
+
+    def zero_states(self, count: int) -> list[Any]:
+        return zero_states(self.model, count)
+
+    def step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
         asks = bool(batch.weight.any())
         sums, states = self._learn(batch.x, batch.y, batch.weight, np.float32(total), states, asks)
         return np.asarray(sums, np.float64), states

@@ -46,27 +46,29 @@ class Product:
 
 
 def make_products(
-    operand: str, shapes: Iterable[Shape], folded: Iterable[Shape], headrooms: Sequence[int]
+    operand: str, shapes: Iterable[Shape], folded: Iterable[Shape], headrooms: Sequence[int], end: int = 127
 ) -> list[Product]:
-    """A product of each shape, those of `folded` first; headrooms in turn."""
+    """A product of each shape with weights up to `end`, those of `folded` first; headrooms in turn."""
     first = list(dict.fromkeys(folded))
     order = [*first, *(shape for shape in dict.fromkeys(shapes) if shape not in first)]
     return [
         Product(
-            f"products_{operand}_{index}", linear(shape, operand, headrooms[index % len(headrooms)]), index < len(first)
+            f"products_{operand}_{index}",
+            linear(shape, operand, headrooms[index % len(headrooms)], end),
+            index < len(first),
         )
         for index, shape in enumerate(order)
     ]
 
 
-def linear(shape: Shape, operand: str, headroom: int) -> Linear:
-    """Rows of 127, of -127, of both and of any weights; biases up to the bound that the contract sets."""
+def linear(shape: Shape, operand: str, headroom: int, last: int = 127) -> Linear:
+    """Rows of `last`, of -`last`, of both and of any weights; biases up to the bound that the contract sets."""
     rng = np.random.default_rng(crc32(f"{shape} {operand} {headroom}".encode()))
     rows, cols = shape
     largest, end = largest_sum(operand, headroom), 1 << (BITS[operand] - 1)
-    weight = rng.integers(-127, 128, shape)
-    weight[0::5], weight[1::5], weight[2::5] = 127, -127, rng.choice([-127, 127], cols)
-    most = min(127, largest // (end * cols))
+    weight = rng.integers(-last, last + 1, shape)
+    weight[0::5], weight[1::5], weight[2::5] = last, -last, rng.choice([-last, last], cols)
+    most = min(last, largest // (end * cols))
     weight = np.clip(weight, -most, most)
     room = largest - np.abs(weight).sum(axis=1) * end
     bias = rng.integers(-room, room + 1) >> rng.integers(0, 24, rows)

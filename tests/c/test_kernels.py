@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rnn_edge.backends.c_products import packed
+from rnn_edge.backends.nibbles import packed
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.tables import EXP2, SIGMOID
 from rnn_edge.runtimes.c_host import CHost

@@ -57,6 +57,13 @@ def subject() -> Subject:
 # what is measured
 
 
+def test_a_shape_with_weights_of_four_bits_is_another_subject() -> None:
+    narrow = subjects.of_shape(Shape("gru", 3, 4, weights=4))
+    assert narrow.name == "gru_3x4_w4" and "4 bits" in narrow.title
+    weights = [narrow.program.constants[op.constants[0]] for op in narrow.program.ops if op.kind == "matvec"]
+    assert max(int(abs(weight).max()) for weight in weights) == 7
+
+
 def test_a_shape_is_the_same_program_every_time(subject: Subject) -> None:
     assert (subject.name, subject.title) == ("gru_3x4", "gru, 3 inputs, 4 units, int8")
     assert subject.program == subjects.of_shape(SMALL).program

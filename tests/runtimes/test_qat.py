@@ -1,78 +1,37 @@
-"""Quantization-aware training: its forward pass is the interpreter, its gradient that of the float network."""
+"""Quantization-aware training of Keras models; what it plays and its gradient are in tests/core."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 from rich.progress import Progress
 
-from rnn_edge.calibrate import calibrate
 from rnn_edge.cells import all_cells
-from rnn_edge.datasets import Dataset
-from rnn_edge.errors import UserError
-from rnn_edge.ir.interpret import Interpreter
-from rnn_edge.ir.quantize_input import from_float
-from rnn_edge.paths import MODELS, Artifacts
-from rnn_edge.quantize import quantize
+from rnn_edge.cli import main
+from rnn_edge.datasets import Dataset, Split, with_calibration
+from rnn_edge.paths import MODELS
 from rnn_edge.source import dataset_of
-from rnn_edge.spec import ModelSpec
-from tests.networks import NETWORKS, Network, float_model, samples
+from rnn_edge.spec import ExportSpec, ModelSpec
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is missing: pip install 'rnn-edge[train]'")
 
-from rnn_edge import progress, spec, training  # noqa: E402
-from rnn_edge.qat import fit, forward, weights  # noqa: E402
+from rnn_edge import progress, spec  # noqa: E402
+from rnn_edge.qat import weights  # noqa: E402
+from rnn_edge.qat.learner import QuantizedLearner, Samples  # noqa: E402
 from rnn_edge.qat.refine import refine  # noqa: E402
-from rnn_edge.train import Prepared, prepare  # noqa: E402
+from rnn_edge.train import Prepared, batches, build, prepare  # noqa: E402
+from rnn_edge.train.checkpoint import Checkpoint  # noqa: E402
+from rnn_edge.train.fit import fit  # noqa: E402
 
-CLASSES = 3
-
-
-@pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize("scheme", ["int8", "int16x8"])
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
-def test_the_forward_pass_gives_the_integers_of_the_interpreter(network: Network, scheme: str, bits: int) -> None:
-    model = float_model(network, gain=3.0)
-    x, lengths = samples(model, count=6, steps=9)
-    program = quantize(model, calibrate(model, *samples(model)), scheme, weight_bits=bits)
-    q = from_float(program, x)
-    tensors = weights.with_arrays(model, lambda name, array: tf.constant(array, tf.float32))
-    y = forward.outputs(tensors, forward.interpret(program, q, lengths), lengths).numpy()
-    if network.every_step:  # past the end of a sequence it means nothing
-        y = np.where((np.arange(9) < lengths[:, None])[..., None], y, 0.0)
-    found = np.rint(y.astype(np.float64) / program.values[program.output].scale)
-    assert np.array_equal(found, Interpreter(program).run(q, lengths)[0])
-
-
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
-def test_every_value_of_the_program_takes_the_place_of_a_float(
-    network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    readings: list[forward.StraightReading] = []
-
-    class Kept(forward.StraightReading):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            readings.append(self)
-
-    monkeypatch.setattr(forward, "StraightReading", Kept)
-    model = float_model(network)
-    x, lengths = samples(model, count=2, steps=3)
-    program = quantize(model, calibrate(model, *samples(model)))
-    tensors = weights.with_arrays(model, lambda name, array: tf.constant(array, tf.float32))
-    forward.outputs(tensors, forward.interpret(program, from_float(program, x), lengths), lengths)
-    replaced = set().union(*(reading.replaced for reading in readings))
-    # A constant reads the first element of a state, and no float has to be there for it.
-    unread = {op.output for op in program.ops if "_first" in op.output}
-    assert replaced == {op.output for op in program.ops} - unread
+CLASSES, STEPS = 3, 10
 
 
 def keras_model(cell: str, seed: int = 0) -> Any:
@@ -86,14 +45,30 @@ def keras_model(cell: str, seed: int = 0) -> Any:
     return keras.Sequential([keras.Input((None, 2)), recurrent, keras.layers.Dense(CLASSES)])
 
 
-def task(count: int, seed: int) -> fit.Labelled:
-    """Which of three slopes has a noisy line?"""
+def task(count: int, seed: int, asked: str = "class") -> Split:
+    """Which of three slopes has a noisy line? After its last step or at every one, or how it goes on."""
     rng = np.random.default_rng(seed)
     y = np.arange(count) % CLASSES
-    lengths = rng.integers(6, 11, count)
-    line = np.arange(10)[None, :, None] * (y[:, None, None] - 1) * 0.1
-    x = (line + rng.normal(0, 0.3, (count, 10, 2))).astype(np.float32)
-    return fit.Labelled(np.where((np.arange(10) < lengths[:, None])[..., None], x, 0), lengths, y)
+    lengths = rng.integers(6, STEPS + 1, count)
+    line = np.arange(STEPS)[None, :, None] * (y[:, None, None] - 1) * 0.1
+    x = (line + rng.normal(0, 0.3, (count, STEPS, 2))).astype(np.float32)
+    x = np.where((np.arange(STEPS) < lengths[:, None])[..., None], x, 0)
+    if asked == "label":
+        y = np.where(np.arange(STEPS) < 2, -1, np.repeat(y[:, None], STEPS, axis=1))
+    return Split(x, lengths, (line + 0.1 * (y[:, None, None] - 1)).astype(np.float32) if asked == "value" else y)
+
+
+def specification(asked: str = "class", **train: Any) -> ModelSpec:
+    options = {"epochs": 3, "batch": 16, "learning_rate": 0.01, **train}
+    options |= {"loss": "mse"} if asked == "value" else {}
+    layers = [
+        {"layer": "gru", "units": 6},
+        {"layer": "dense", "units": 1 if asked == "value" else CLASSES},
+    ]
+    network = {"layers": layers, "normalization": False, "every_step": asked != "class"}
+    return ModelSpec.model_validate(
+        {"task": "t", "data": {"set": "own"}, "network": network, "train": options, "export": {"weights": 4}}
+    )
 
 
 @pytest.mark.parametrize("cell", all_cells())
@@ -115,42 +90,56 @@ def test_weights_are_those_that_import_reads(cell: str) -> None:
     assert all(np.allclose(moved[name], now[name] + (found.places[name] > 0)) for name in now)
 
 
-OPTIONS = fit.Options(epochs=3, patience=3, batch=16, learning_rate=0.01, gradient_clip=1.0, seed=0)
+def learner_of(described: ModelSpec, training: Split) -> QuantizedLearner:
+    keras_model("gru")  # sets the seed
+    return QuantizedLearner(build(described, with_calibration("own", (), training, training), training), described,
+                            Samples(training.x, training.lengths))  # fmt: skip
 
 
-@pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize("cell", ["gru", "lstm", "min_gru"])
-def test_training_lowers_the_loss_of_the_integers(cell: str, bits: int) -> None:
-    model, options = keras_model(cell), replace(OPTIONS, epochs=8, weight_bits=bits)
-    training, validation = task(96, 1), task(48, 2)
-    losses: list[float] = []
-    fit.fine_tune(model, training, validation, training, options, lambda e, n, logs: losses.append(logs["val_loss"]))
-    assert min(losses) < 0.8 * losses[0]
-    tuner = fit._Tuner(weights.weights_of(model), options)
-    tuner.recalibrate(training)
-    assert tuner.measure(validation)[0] == pytest.approx(min(losses))  # the best weights are the ones that stay
+@pytest.mark.parametrize(
+    ("asked", "tbptt"), [("class", 0), ("class", 4), ("label", 0), ("label", 4), ("value", 0), ("value", 4)]
+)
+def test_training_lowers_the_loss_of_the_integers(asked: str, tbptt: int) -> None:
+    """For every kind of target, through whole sequences and in pieces."""
+    described = specification(asked, epochs=6, tbptt=tbptt, validation=0.2)
+    training, validation = task(96, 1, asked), task(48, 2, asked)
+    learner = learner_of(described, training)
+    history = fit(learner, (training, validation), 0, lambda epoch, epochs, logs: None, None)
+    assert min(history["val_loss"]) < 0.9 * history["val_loss"][0]
+    loss, weight, *_ = learner.measure(batches.asked(validation, described.network.every_step))
+    assert loss / weight == pytest.approx(min(history["val_loss"]))  # the best weights are the ones that stay
+    largest = [np.abs(learner.program().constants[op.constants[0]]).max() for op in learner.program().ops
+               if op.kind == "matvec"]  # fmt: skip
+    assert max(largest) == 7
 
 
-def test_the_same_seed_gives_the_same_weights() -> None:
-    kept = []
-    for _ in range(2):
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
+    described, parts = specification(epochs=4, noise=0.1), (task(48, 1), task(24, 2))
+    whole = learner_of(described, parts[0])
+    fit(whole, parts, 0, lambda epoch, epochs, logs: None, None)
+    again, notes = learner_of(described, parts[0]), list[str]()
+    checkpoint = Checkpoint(tmp_path / "kept.npz", notes.append)
+
+    def interrupt(epoch: int, epochs: int, logs: object) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(again, parts, 0, interrupt, checkpoint)
+    again = learner_of(described, parts[0])
+    fit(again, parts, 0, lambda epoch, epochs, logs: None, checkpoint)
+    assert "goes on from there" in notes[0]
+    assert all(np.array_equal(a, b) for a, b in zip(whole.model.get_weights(), again.model.get_weights(), strict=True))
+
+
+def test_other_bits_or_other_weights_before_begin_anew() -> None:
+    marks = set()
+    for export, shift in ((ExportSpec(weights=4), 0.0), (ExportSpec(), 0.0), (ExportSpec(weights=4), 1.0)):
+        described = specification().model_copy(update={"export": export})
         model = keras_model("gru")
-        fit.fine_tune(model, task(48, 1), task(24, 2), task(48, 1), OPTIONS)
-        kept.append([np.array(one) for one in model.trainable_variables])
-    assert all(np.array_equal(a, b) for a, b in zip(*kept, strict=True))
-
-
-def test_the_gradient_is_nearly_that_of_the_float_network() -> None:
-    model, batch = keras_model("gru"), task(24, 3)
-    tuner = fit._Tuner(weights.weights_of(model), replace(OPTIONS, scheme="int16x8"))
-    tuner.recalibrate(batch)
-    quantized = np.concatenate([np.ravel(one) for one in tuner.gradients(batch)[1]])
-    with tf.GradientTape() as tape:
-        logits = tf.stack([model(batch.x[i : i + 1, :length])[0] for i, length in enumerate(batch.lengths)])
-        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch.y, logits))
-    exact = np.concatenate([np.ravel(one) for one in tape.gradient(loss, model.trainable_variables)])
-    # Weights of 8 bits are off by 0.4 %; 0.998 was measured.
-    assert np.dot(quantized, exact) / np.linalg.norm(quantized) / np.linalg.norm(exact) > 0.99
+        model.trainable_variables[0].assign_add(np.full(model.trainable_variables[0].shape, shift))
+        marks.add(QuantizedLearner(model, described, Samples(task(8, 0).x, task(8, 0).lengths)).mark)
+    assert len(marks) == 3
 
 
 def power() -> tuple[ModelSpec, Dataset, Prepared]:
@@ -159,29 +148,41 @@ def power() -> tuple[ModelSpec, Dataset, Prepared]:
     return described, data, prepare(described, data, 0)
 
 
-def test_a_model_of_a_specification_goes_on_learning_with_the_weights_it_is_exported_with() -> None:
-    described, data, ready = power()
-    described = described.model_copy(update={"export": spec.ExportSpec(weights=4)})
-    losses: list[float] = []
-    parts = ready.training, ready.validation
-    refine(ready.model, described, data, parts, 0, lambda epoch, epochs, logs: losses.append(logs["val_loss"]))
-    assert losses[-1] < losses[0]
-    network = weights.weights_of(ready.model).network()
-    program = quantize(network, calibrate(network, data.calibration.x, data.calibration.lengths), weight_bits=4)
-    most = [int(np.abs(program.constants[op.constants[0]]).max()) for op in program.ops if op.kind == "matvec"]
-    assert set(most) == {7}
-
-
-def test_the_command_trains_on_after_the_usual_training(tmp_path: Path) -> None:
-    """With a line for every epoch of both, each counted from 1."""
+@pytest.mark.parametrize("name", ["power", "demand"])
+def test_the_command_goes_on_from_stored_weights(name: str, tmp_path: Path) -> None:
+    """With a line for the first and the last epoch, and what to type next."""
+    start = MODELS / name / "float.keras"
     done = subprocess.run(
-        [sys.executable, "-m", "rnn_edge", "train", "power", "--qat", "--out", tmp_path],
+        [sys.executable, "-m", "rnn_edge", "train", name, "--qat", "--weights", "4", "--start", start,
+         "--out", tmp_path],
         capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    before, after = done.stderr.split("Quantization-aware training goes on from there.")
-    assert "seed 0, epoch 1 of at most" in before and "seed 0, epoch 1 of at most 40" in after
-    assert "int8, seed 0" in done.stdout and (tmp_path / "power" / "float.keras").is_file()
+    assert "weights of 4 bits" in done.stderr and "seed 0, epoch 1 of at most 40" in done.stderr
+    assert "--weights 4" in done.stdout and (tmp_path / name / "float.keras").is_file()
+    assert not (tmp_path / ".checkpoints").exists()
+
+
+def test_where_no_loss_is_smaller_the_weights_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    described, data, ready = power()
+    before = ready.model.get_weights()
+    monkeypatch.setattr("rnn_edge.qat.refine._RATE_SHARE", 1e-12)
+    parts = ready.training, ready.validation
+    assert not refine(ready.model, described, data, parts, 0, lambda epoch, epochs, logs: None)
+    assert all(np.array_equal(a, b) for a, b in zip(ready.model.get_weights(), before, strict=True))
+
+
+@pytest.mark.parametrize("options", [["--weights", "4"], ["--start", "a.keras"]])
+def test_options_of_quantized_training_without_it_are_refused(options: list[str]) -> None:
+    done = CliRunner().invoke(main, ["train", "power", *options])
+    assert done.exit_code == 2 and "add --qat" in done.output
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    options = ["--qat", "--start", str(MODELS / "vowels" / "float.keras"), "--out", str(tmp_path)]
+    done = CliRunner().invoke(main, ["train", "power", *options])
+    assert done.exit_code == 2 and "another network" in done.output
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -200,11 +201,3 @@ def test_epochs_after_a_note_are_counted_anew(terminal: bool) -> None:
         watch.epoch(0, epoch, 40, logs)
     if terminal:
         assert [(task.completed, task.total) for task in bars.tasks] == [(3, 3), (2, 40)]
-
-
-def test_targets_that_are_no_classes_are_refused_before_training(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--qat needs one class a sequence"):
-        training.run(
-            "demand", Artifacts(tmp_path / "demand", "demand"), 0, 1, progress.TrainingLines(Console()), quantized=True
-        )
-    assert not list(tmp_path.iterdir())

@@ -7,52 +7,32 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
-from ...ir.arithmetic import IntArray
+from ..linear import Column, Field, Linear
+from ..nibbles import packed_fields
 
-
-@dataclass(frozen=True)
-class Linear:
-    """A product y = sat16((2^headroom * (W x + b) * r + 2^(t - 1)) >> t), one r and t a row, 17 <= t <= 32.
-
-    `weight` [rows, columns] in -127 to 127; `bias`, `r` (2^14 to 2^15 - 1) and `t` [rows]; `operand`: s8 or s16, of x.
-    For every row and x, |W x + b| * 2^headroom < 2^31; where the operand is s8, |W x + b| < 2^23 and headroom <= 8.
-    `saturates`: false where it is proven that no x needs sat16.
-    """
-
-    weight: IntArray
-    bias: IntArray
-    r: IntArray
-    t: IntArray
-    headroom: int
-    operand: str
-    saturates: bool
-
-
-class Column(NamedTuple):
-    """One constant table: a C type, its integers [n] or [rows, n], and an attribute of its definition."""
-
-    ctype: str
-    content: IntArray
-    attribute: str = ""
-
-
-Field = Column | int
-"""What a field of `rnn_linear` holds: the address of a table, or a number."""
+__all__ = ["Column", "Field", "Layout", "Linear", "all_layouts"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A product on one kind of core: field of `rnn_linear`, beside its sizes -> what it holds."""
+    """A product on one kind of core: field of `rnn_linear`, beside its sizes -> what it holds.
+
+    `packed`: the same of `rnn_linear4`, where all weights are -7 to 7.
+    """
 
     guard: str  # the macro of rnn_core.h
     fields: Callable[[Linear], dict[str, Field]]
+    packed: Callable[[Linear], dict[str, Field]]
 
 
 @cache
 def all_layouts() -> dict[str, Layout]:
-    """Every layout found in this folder, by the name of its file."""
+    """Every layout found in this folder, by the name of its file; without `packed_fields` weights of 4 bits lie as in
+    nibbles.py."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
-    return {name: Layout(module.GUARD, module.fields) for name, module in modules.items()}
+    return {
+        name: Layout(module.GUARD, module.fields, getattr(module, "packed_fields", packed_fields))
+        for name, module in modules.items()
+    }

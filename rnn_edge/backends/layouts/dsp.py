@@ -7,6 +7,9 @@ multiple of four.
 With int8 operands, rows A and B share a halfword 256 B + A, that is the bytes A and B - (A < 0). For every two columns
 of rows A, B, C, D there is a word of A and B, then one of C and D. Their biases are 256 b_B + b_A, b_A, 256 b_D + b_C
 and b_C. With int16 operands, and in all last rows, a word has four columns of a row, in bytes 0, 2, 1, 3.
+
+Weights of 4 bits: four rows share a halfword, W + 8 in four bits each, the first row in the lowest; a word has two
+columns. The last rows are filled up to four; columns of the padding are 0 as they stand.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.arithmetic import IntArray
+from ..nibbles import ORIGIN
 from . import Column, Field, Linear
 
 GUARD = "RNN_DSP"
@@ -33,6 +37,16 @@ def fields(linear: Linear) -> dict[str, Field]:
         head, quads = np.array([], np.int64), _quads(linear.bias[:last], words, multiplier[:last])
     rest = np.column_stack([linear.bias[last:], multiplier[last:], _by_row(weight[last:])])
     return {"words": Column("uint32_t", np.concatenate([head, quads.ravel(), rest.ravel()]) & 0xFFFFFFFF)}
+
+
+def packed_fields(linear: Linear) -> dict[str, Field]:
+    """`words` [n], the stream of rnn_linear4."""
+    rows, columns = linear.weight.shape
+    halves = np.pad(linear.weight + ORIGIN, ((0, -rows % 4), (0, -columns % 4))).reshape(-1, 4, columns + -columns % 4)
+    halves = np.bitwise_or.reduce(halves << np.arange(0, 16, 4)[:, None], axis=1)
+    words = (halves[:, 0::2] | halves[:, 1::2] << 16)[:, None]
+    bias, multiplier = (np.pad(one, (0, -rows % 4)) for one in (linear.bias, linear.r << (32 - linear.t)))
+    return {"words": Column("uint32_t", _quads(bias, words, multiplier).ravel() & 0xFFFFFFFF)}
 
 
 def _right(linear: Linear) -> int:

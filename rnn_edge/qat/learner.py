@@ -1,0 +1,108 @@
+"""Gradient steps of the quantized program: every loss is that of the integers that a device computes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..calibrate import Ranges, calibrate
+from ..ir.arithmetic import IntArray
+from ..ir.interpret import Interpreter
+from ..ir.program import Program
+from ..ir.quantize_input import from_float
+from ..outputs import dequantize
+from ..quantize import quantize
+from ..spec import ModelSpec
+from ..train.batches import Array, Batch
+from ..train.learner import Learner, Sums
+from .gradient import gradient
+from .losses import losses
+from .record import record
+from .weights import weights_of
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What formats follow from: sequences `[N, T, inputs]` or tokens `[N, T]` of `lengths` real steps."""
+
+    x: NDArray[Any]
+    lengths: NDArray[np.int64]
+
+
+class QuantizedLearner(Learner):
+    """Learns as the program that the network becomes, in the scheme int8 with the weights of `spec.export`.
+
+    Its formats follow from `samples`, as in export: for the network as it is when something is measured, and until
+    something is measured the next time.
+    """
+
+    def __init__(self, model: Any, spec: ModelSpec, samples: Samples) -> None:
+        super().__init__(model, spec)
+        self._weights, self._samples = weights_of(model), samples
+        self._ranges: Ranges | None = None
+        variables = model.trainable_variables
+        self._apply = tf.function(lambda gradients: self.optimizer.apply(gradients, variables), autograph=False)
+        start = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in model.get_weights()))
+        self.mark = f"{spec.export.weights} bits from {start.hexdigest()}"
+
+    def program(self) -> Program:
+        """What export would make of the weights now, in the formats of the moment."""
+        network, export = self._weights.network(), self.spec.export
+        if self._ranges is None:
+            x = _with_channels(self._samples.x)
+            self._ranges = calibrate(network, x, self._samples.lengths, export.input_percentile)
+        return quantize(network, self._ranges, weight_bits=export.weights)
+
+    def measure(self, batch: Batch) -> Sums:
+        program = self.program()
+        y, _ = Interpreter(program).run(from_float(program, _with_channels(batch.x)), batch.lengths)
+        answer = dequantize(program, y)
+        return _sums(answer, batch, losses(answer, batch.y, self.spec.train.loss)[0])
+
+    def zero_states(self, count: int) -> list[IntArray]:
+        return Interpreter(self.program()).start_states(count)
+
+    def step(self, batch: Batch, total: float, states: list[IntArray]) -> tuple[Sums, list[IntArray]]:
+        sums, gradients, states = self.gradients(batch, total, states)
+        if batch.weight.any():
+            self._apply(gradients)
+        return sums, states
+
+    def gradients(
+        self, batch: Batch, total: float, states: list[IntArray]
+    ) -> tuple[Sums, list[NDArray[np.float32]], list[IntArray]]:
+        """The sums of a batch, the gradient of its loss by every trainable variable, the states after it."""
+        program = self.program()
+        batch = batch if program.every_step else _read_at_the_end(batch)
+        q = from_float(program, _with_channels(batch.x))
+        played = record(program, q, batch.lengths, states or Interpreter(program).start_states(len(batch)))
+        answer = dequantize(program, played.outputs(program))
+        each, slope = losses(answer, batch.y, self.spec.train.loss)
+        by_answer = (slope * (batch.weight / total)[..., None]).astype(np.float32)
+        found = gradient(program, played, batch.lengths, by_answer)
+        return _sums(answer, batch, each), self._weights.by_variable(found), played.states
+
+
+def _with_channels(x: Array) -> Array:
+    """Tokens as the one channel of their sequences."""
+    return x[..., None] if x.ndim == 2 else x
+
+
+def _read_at_the_end(batch: Batch) -> Batch:
+    """What is asked after the last step of each sequence, which a piece of it may hold or not."""
+    if batch.weight.ndim == 1:
+        return batch
+    last = np.arange(len(batch)), np.maximum(batch.lengths - 1, 0)
+    return Batch(batch.x, batch.lengths, batch.y[last], batch.weight[last])
+
+
+def _sums(answer: NDArray[np.float64], batch: Batch, each: NDArray[np.float64]) -> Sums:
+    asked = batch.weight > 0
+    right = float(np.sum(asked & (answer.argmax(axis=-1) == batch.y))) if batch.y.dtype.kind != "f" else math.nan
+    return np.array([np.sum(each * batch.weight), np.sum(batch.weight), right, np.sum(asked)])
