@@ -47,7 +47,8 @@ def _decide(train: Matrix, y: NDArray[np.int64], test: Matrix, classes: int, ite
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     deviation[deviation == 0] = 1
     train, test = (_with_one((part - mean) / deviation) for part in (train, test))
-    return np.argmax(test @ _fit(train, np.eye(classes)[y], iterations), axis=1)
+    decided: NDArray[np.int64] = np.argmax(test @ _fit(train, np.eye(classes)[y], iterations), axis=1)
+    return decided
 
 
 def _labelled_steps(split: Split) -> tuple[Matrix, NDArray[np.int64]]:

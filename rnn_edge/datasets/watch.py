@@ -92,7 +92,8 @@ def _content() -> Mapping[str, Any]:
 def _slower(signal: Signal) -> NDArray[np.float32]:
     """A recording `[samples, channels]` at 12.5 Hz; what is left at its end is dropped."""
     whole = signal[: len(signal) // _MEAN_OF * _MEAN_OF]
-    return whole.reshape(-1, _MEAN_OF, signal.shape[1]).mean(axis=1).astype(np.float32)
+    slower: NDArray[np.float32] = whole.reshape(-1, _MEAN_OF, signal.shape[1]).mean(axis=1).astype(np.float32)
+    return slower
 
 
 def _split(found: list[Recording], hop: int) -> Split:

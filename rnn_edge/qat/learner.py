@@ -59,6 +59,9 @@ class QuantizedLearner(Learner):
             self._ranges = calibrate(network, x, self._samples.lengths, export.input_percentile)
         return quantize(network, self._ranges, weight_bits=export.weights)
 
+    def settle(self) -> None:
+        self._ranges = None
+
     def measure(self, batch: Batch) -> Sums:
         program = self.program()
         y, _ = Interpreter(program).run(from_float(program, _with_channels(batch.x)), batch.lengths)

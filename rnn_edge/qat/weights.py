@@ -66,9 +66,7 @@ def weights_of(keras_model: Any) -> Weights:
     places: dict[str, IntArray] = {}
 
     if model.rows != Rows():
-        raise UserError(
-            "A step of this network reads several rows, which quantized training does not: leave out --qat."
-        )
+        raise UserError("A step of this network reads several rows; quantized training reads one: leave out --qat.")
 
     def keep(name: str, array: Any) -> Any:
         places[name] = np.rint(array).astype(np.int64)

@@ -75,6 +75,7 @@ def _learn(learner: Learner, batch: Batch, order: NDArray[np.int64], epoch: int,
 
 
 def _measure(learner: Learner, batch: Batch) -> Sums:
+    learner.settle()
     rows = np.arange(len(batch))
     starts = range(0, len(batch), TOGETHER)
     return sum((learner.measure(batch.take(rows[start : start + TOGETHER])) for start in starts), np.zeros(4))

@@ -41,6 +41,10 @@ class Learner(ABC):
         self.optimizer.build(model.trainable_variables)
 
     @abstractmethod
+    def settle(self) -> None:
+        """Called before something is measured: what follows from the weights, follows from those of now."""
+
+    @abstractmethod
     def measure(self, batch: Batch) -> Sums:
         """Loss and answers as they are."""
 

