@@ -88,6 +88,9 @@ class FloatLearner(Learner):
         self._measure = _measurement(model, loss)
         self._learn = _gradient_step(carried(model) if spec.train.tbptt else model, loss, self.optimizer)
 
+    def settle(self) -> None:
+        """Nothing is kept that follows from the weights."""
+
     def measure(self, batch: Batch) -> Sums:
         return np.asarray(self._measure(batch.x, batch.y, batch.weight), np.float64)
 
