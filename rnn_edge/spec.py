@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from .cells import all_cells
 from .errors import ModelError, UserError
 from .features import Decision, LogMel
+from .ir.replies import fault
 from .sections import Section, read, sentence, shown
 
 FILE_NAME = "model.toml"
@@ -185,8 +186,14 @@ class DecisionSpec(Section):
         )
 
 
+def _reply(text: str) -> str:
+    if wrong := fault(text):
+        raise ValueError(f"the reply {wrong}")
+    return text
+
+
 class ModelSpec(Section):
-    """One `model.toml`."""
+    """One `model.toml`; `replies`: what a device answers, a text for each class."""
 
     task: Annotated[str, Field(min_length=1)]
     data: DataSpec
@@ -195,6 +202,7 @@ class ModelSpec(Section):
     train: TrainSpec
     export: ExportSpec = ExportSpec()
     decision: DecisionSpec | None = None
+    replies: dict[str, Annotated[str, AfterValidator(_reply)]] = {}
 
     @model_validator(mode="after")
     def _check_features(self) -> ModelSpec:

@@ -62,6 +62,9 @@ static const RNN_FLASH uint8_t FACTS[] = {
 typedef char device_payload_holds_info[FITS(sizeof FACTS + 1 + sizeof HASH + sizeof NAMES)];
 typedef char device_payload_holds_step[FITS(INPUT_BYTES)];
 typedef char device_payload_holds_result[FITS(OUTPUT_BYTES + MODEL_STATE_BYTES)];
+#ifdef MODEL_REPLY_BYTES
+typedef char device_payload_holds_reply[FITS(MODEL_REPLY_BYTES)];
+#endif
 typedef char device_frame_is_short_enough[DEVICE_PAYLOAD <= 32000 ? 1 : -1];
 typedef char model_state_has_no_padding[sizeof(model_state) == MODEL_STATE_BYTES ? 1 : -1];
 
@@ -316,9 +319,25 @@ static uint8_t obey_on_instance(uint8_t command, uint8_t instance, uint16_t size
     return DEVICE_OK;
 }
 
+#ifdef MODEL_REPLY_BYTES
+static uint8_t put_reply(uint16_t length)
+{
+    const uint16_t index = (uint16_t)(request[HEADER] | request[HEADER + 1] << 8);
+    if (length != 2 || index >= MODEL_OUTPUTS)
+        return DEVICE_BAD_ARGUMENT;
+    for (const RNN_FLASH char *text = model_reply((int)index); *text != '\0'; text++)
+        put((uint8_t)*text);
+    return DEVICE_OK;
+}
+#endif
+
 /* Executes a request with `length` bytes of payload: the status, with the answer's data put. */
 static uint8_t obey(uint8_t command, uint16_t length)
 {
+#ifdef MODEL_REPLY_BYTES
+    if (command == DEVICE_REPLY)
+        return put_reply(length);
+#endif
     if (command < DEVICE_INFO || command > DEVICE_STACK)
         return DEVICE_UNKNOWN;
     if (command >= DEVICE_RESET && command <= DEVICE_LOAD)

@@ -15,6 +15,7 @@ enum {
     DEVICE_SELF_TEST = 7,
     DEVICE_CYCLES = 8,
     DEVICE_STACK = 9,
+    DEVICE_REPLY = 11, /* a network without replies does not know it */
     DEVICE_ANSWER = 0x80
 };
 

@@ -89,6 +89,7 @@ class Program:
     semantics: int = SEMANTICS
     features: Mapping[str, Any] | None = None  # what makes the input of samples, and detections of the output:
     decision: Mapping[str, Any] | None = None  # `to_dict` of configurations of rnn_edge.features
+    replies: tuple[str, ...] = ()  # what a device answers, a text for each class or none
 
     @property
     def tokens(self) -> int | None:
@@ -135,6 +136,8 @@ def _to_json(program: Program) -> str:
     for name in ("features", "decision"):
         if (configuration := getattr(program, name)) is not None:
             described[name] = dict(configuration)
+    if program.replies:
+        described["replies"] = list(program.replies)
     return json.dumps(described, indent=1)
 
 
@@ -216,4 +219,5 @@ def _from_json(described: Mapping[str, Any], constants: Mapping[str, NDArray[Any
         semantics=described["semantics"],
         features=described.get("features"),
         decision=described.get("decision"),
+        replies=tuple(described.get("replies", ())),
     )

@@ -113,6 +113,10 @@ class Link:
         used, size = struct.unpack("<II", self._ask(Request.STACK))
         return used, size
 
+    def reply(self, index: int) -> str:
+        """The text with which the board answers class `index`; one whose network has no replies refuses."""
+        return self._ask(Request.REPLY, struct.pack("<H", index)).decode(errors="replace")
+
     def _compute(self, request: Request, instance: int, x: IntArray, states: bool) -> Result:
         device = self.info()
         data = self._ask(request, bytes([instance | (_ALL_STATES if states else 0)]) + _bytes(x, device.input_bits))

@@ -27,6 +27,7 @@ class Request(IntEnum):
     SELF_TEST = 7
     CYCLES = 8
     STACK = 9
+    REPLY = 11
 
 
 class Status(IntEnum):
