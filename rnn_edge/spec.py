@@ -110,7 +110,8 @@ class TrainSpec(Section):
     does not stop before and keeps the last weights.
     `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
     `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
-    (steps) and `scale` (share of the amplitude) change the sequences of the training part anew in every epoch.
+    (steps) and `scale` (share of the amplitude), `crop` (the longest beginning that is cut off, as a share of the
+    sequence) and `unknown` (share of tokens that become token 1) change the training part anew in every epoch.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -124,6 +125,8 @@ class TrainSpec(Section):
     noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     shift: Annotated[int, Field(ge=0, le=65536)] = 0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     patience: Annotated[int, Field(ge=1)] = 20
     loss: Literal["sparse_categorical_crossentropy", "mse", "mae"] = "sparse_categorical_crossentropy"
@@ -131,7 +134,7 @@ class TrainSpec(Section):
     @property
     def augmentation(self) -> bool:
         """Are sequences changed in every epoch?"""
-        return bool(self.noise or self.shift or self.scale)
+        return bool(self.noise or self.shift or self.scale or self.crop or self.unknown)
 
 
 class ExportSpec(Section):
@@ -216,10 +219,13 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _check_augmentation(self) -> ModelSpec:
-        if self.train.augmentation and isinstance(self.network.layers[0], EmbeddingSpec):
+        train, tokens = self.train, isinstance(self.network.layers[0], EmbeddingSpec)
+        if tokens and (train.noise or train.shift or train.scale):
             raise ValueError(
                 "train.noise, shift and scale change numbers, and the first layer is an embedding of tokens"
             )
+        if train.unknown and not tokens:
+            raise ValueError("train.unknown changes tokens, and the first layer is no embedding")
         return self
 
 

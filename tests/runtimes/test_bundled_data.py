@@ -43,8 +43,8 @@ def test_languages_hold_out_lines() -> None:
     data = loaded("languages")
     assert data.train.group is not None and data.test.group is not None
     assert not set(data.train.group) & set(data.test.group)
-    assert data.train.x.dtype == np.int32 and data.train.x.shape[1] == languages.MAX_CHARACTERS
-    assert data.train.x.max() < languages.VOCABULARY and data.classes == languages.LANGUAGES
+    assert data.train.x.dtype == np.int32 and data.train.x.shape[1] == characters.MAX_CHARACTERS
+    assert data.train.x.max() < characters.VOCABULARY and data.classes == languages.LANGUAGES
     seen = {sequence.tobytes() for sequence in data.train.x}
     assert not any(sequence.tobytes() in seen for sequence in data.test.x)
     assert len({sequence.tobytes() for sequence in data.test.x}) == len(data.test)
@@ -54,5 +54,5 @@ def test_languages_hold_out_lines() -> None:
 def test_languages_know_their_characters() -> None:
     data = loaded("languages")
     real = data.train.x[data.train.x > 0]
-    assert np.mean(real == languages.UNKNOWN) < 0.01
-    assert set(np.unique(real)) >= set(languages.tokens("abcdefghijklmnopqrstuvwxyzéäüñçğışå"))
+    assert np.mean(real == characters.UNKNOWN) < 0.01
+    assert set(np.unique(real)) >= set(characters.tokens("abcdefghijklmnopqrstuvwxyzéäüñçğışå"))
