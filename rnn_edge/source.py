@@ -108,8 +108,8 @@ def _replies(described: spec.ModelSpec, classes: tuple[str, ...]) -> tuple[str, 
     odd = sorted(set(described.replies) ^ set(classes))
     if odd:
         raise UserError(
-            f"`replies` has to have a text for every class and for nothing else, and {odd[0]!r} is in one of both only: "
-            "correct it."
+            f"`replies` has to have a text for every class and for nothing else, and {odd[0]!r} is in one of both "
+            "only: correct it."
         )
     return tuple(described.replies[name] for name in classes)
 

@@ -108,6 +108,7 @@ class TrainSpec(Section):
 
     `decay`: "cosine" lowers the learning rate to zero over `epochs` (I. Loshchilov and F. Hutter, arXiv:1608.03983),
     does not stop before and keeps the last weights.
+    `alike`: batches hold sequences of similar lengths, so that little time goes into padding.
     `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
     `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
     (steps) and `scale` (share of the amplitude), `crop` (the longest beginning that is cut off, as a share of the
@@ -116,6 +117,7 @@ class TrainSpec(Section):
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch: Count = 32
+    alike: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
     decay: Literal["none", "cosine"] = "none"
@@ -205,7 +207,7 @@ class ModelSpec(Section):
     train: TrainSpec
     export: ExportSpec = ExportSpec()
     decision: DecisionSpec | None = None
-    replies: dict[str, Annotated[str, AfterValidator(_reply)]] = {}
+    replies: dict[str, Annotated[str, AfterValidator(_reply)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_features(self) -> ModelSpec:

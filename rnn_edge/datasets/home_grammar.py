@@ -1,189 +1,106 @@
-"""The commands of `home_commands`: templates by intent, and the words that are put into them."""
+"""The commands of `home_commands`: templates by intent, made of patterns `(this|that)`, and the words put into them."""
 
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import numpy as np
 
-_EACH = 14  # sentences of a template, at most
+_EACH = 5  # sentences of a template, at most
 
 _WORDS = {
     "room": "kitchen|bedroom|bathroom|living room|hall|office|garage|nursery|cellar",
     "lamp": "light|lights|lamp|lamps",
-    "bit": "a bit|a little|two degrees|one degree|three degrees|some|",
+    "bit": "two degrees|one degree|three degrees|some degrees|five degrees",
     "span": "five minutes|ten minutes|an hour|half an hour|ninety seconds|20 minutes|2 hours|a minute",
-    "sound": "jazz|rock|the blues|classical music|my favourite song|the radio|some pop|the piano",
-    "day": "today|tomorrow|tonight|on friday|this weekend|on monday|",
-    "city": "paris|london|berlin|rome|madrid|oslo|",
+    "sound": "jazz|rock music|blues|classical music|pop songs|piano music|old songs|the radio",
+    "day": "today|tomorrow|tonight|on friday|this weekend|on monday|now",
+    "city": "paris|london|berlin|rome|madrid|oslo",
 }
-_AROUND = ("{}", "{}", "{}", "please {}", "{} please", "{}, please", "hey, {}", "ok, {}", "{} now", "{}.", "{}!")
+_BEFORE = "||||please |hey, |ok, |hello, |hi, |and |so |well, |now |listen, |could you |can you |would you |i said |ok, please "
+_AFTER = "||||| please|, please| now|.|!| right now| for me|, thank you| again|, will you"
 
 _QUESTION = re.compile(r"what|how|will|is|do|can|could|would")
 
-TEMPLATES: dict[str, tuple[str, ...]] = {
+_PATTERNS = {
     "light_on": (
-        "turn on the <lamp>",
-        "turn the <lamp> on in the <room>",
-        "switch on the <room> <lamp>",
-        "switch the <room> <lamp> on",
-        "<lamp> on",
-        "<room> <lamp> on",
-        "put on the <lamp> in the <room>",
-        "put the <lamp> on",
-        "can you turn on the <room> <lamp>",
-        "could you switch the <lamp> on in the <room>",
-        "i want the <room> <lamp> on",
-        "make some light in the <room>",
-        "it is too dark in the <room>",
-        "light up the <room>",
-        "i need light in the <room>",
-        "would you turn the <room> <lamp> on",
+        "(turn|switch|put) on (the|all the|my) <lamp>(| in the <room>)",
+        "(turn|switch|put) (the|my|the <room>) <lamp> on",
+        "(turn|switch) on the <room> <lamp>",
+        "<lamp> on(| in the <room>)",
+        "(i want|i need|make) (the <lamp> on|some light|more light)(| in the <room>)",
+        "(it is|it's) too dark(| in the <room>| in here)",
+        "(the <room>|this room) is (too dark|so dark)",
     ),
     "light_off": (
-        "turn off the <lamp>",
-        "turn the <lamp> off in the <room>",
-        "switch off the <room> <lamp>",
-        "switch the <room> <lamp> off",
-        "<lamp> off",
-        "<room> <lamp> off",
-        "put out the <lamp> in the <room>",
-        "put the <lamp> off",
-        "can you turn off the <room> <lamp>",
-        "could you switch the <lamp> off in the <room>",
-        "i want the <room> <lamp> off",
-        "make the <room> dark",
-        "it is too bright in the <room>",
-        "no <lamp> in the <room>",
-        "i need no light in the <room>",
-        "would you turn the <room> <lamp> off",
+        "(turn|switch|put) off (the|all the|my) <lamp>(| in the <room>)",
+        "(turn|switch|put) (the|my|the <room>) <lamp> off",
+        "(turn|switch) off the <room> <lamp>",
+        "<lamp> off(| in the <room>)",
+        "(i want|i need|make) (the <lamp> off|no light|less light)(| in the <room>)",
+        "(it is|it's) too bright(| in the <room>| in here)",
+        "(the <room>|this room) is (too bright|so bright)",
     ),
     "warmer": (
-        "make it <bit> warmer",
-        "make it <bit> warmer in the <room>",
-        "turn up the heating in the <room>",
-        "turn the heating up <bit>",
-        "it is too cold in the <room>",
-        "i am cold",
-        "heat the <room>",
-        "heat up the <room> <bit>",
-        "it is cold in the <room>",
-        "the <room> is too cold",
-        "the <room> should be <bit> warmer",
-        "can you make the <room> <bit> warmer",
-        "raise the temperature in the <room>",
-        "raise the heating <bit>",
-        "i want it <bit> warmer in the <room>",
-        "warm up the <room>",
+        "make (it|the <room>|this room) (|a bit |a little |<bit> )warmer",
+        "(turn|switch) (up the heating|the heating up|on the heating)(| in the <room>)",
+        "(it is|it's|i am|i feel) (cold|too cold|so cold)(| in the <room>| in here)",
+        "(heat|heat up|warm up) (the <room>|this room|the house)",
+        "(i want|i need) it (warmer|<bit> warmer)(| in the <room>)",
+        "raise the (temperature|heating)(| in the <room>| by <bit>)",
     ),
     "colder": (
-        "make it <bit> colder",
-        "make it <bit> cooler in the <room>",
-        "turn down the heating in the <room>",
-        "turn the heating down <bit>",
-        "it is too hot in the <room>",
-        "i am hot",
-        "cool the <room>",
-        "cool down the <room> <bit>",
-        "it is hot in the <room>",
-        "the <room> is too warm",
-        "the <room> should be <bit> colder",
-        "can you make the <room> <bit> cooler",
-        "lower the temperature in the <room>",
-        "lower the heating <bit>",
-        "i want it <bit> colder in the <room>",
-        "it is too warm in the <room>",
+        "make (it|the <room>|this room) (|a bit |a little |<bit> )(colder|cooler)",
+        "(turn|switch) (down the heating|the heating down|off the heating)(| in the <room>)",
+        "(it is|it's|i am|i feel) (hot|too hot|so hot|too warm)(| in the <room>| in here)",
+        "(cool|cool down) (the <room>|this room|the house)",
+        "(i want|i need) it (colder|cooler|<bit> colder)(| in the <room>)",
+        "lower the (temperature|heating)(| in the <room>| by <bit>)",
     ),
     "time": (
-        "what time is it",
-        "what is the time",
-        "tell me the time",
-        "can you tell me the time",
-        "how late is it",
-        "what time is it in <city>",
-        "what is the time in <city>",
-        "do you know the time",
-        "time please",
-        "the time in <city>",
-        "say the time",
-        "what does the clock say",
-        "give me the time in <city>",
-        "i want to know the time",
-        "could you say what time it is",
-        "what's the time in <city>",
+        "what time is it(| in <city>| there)",
+        "(what is|what's|tell me|say|give me|do you know) the (time|exact time|clock)(| in <city>| there)",
+        "(how late|what hour) is it(| in <city>| there)",
+        "(tell me|say|do you know|i want to know) (what time it is|how late it is)(| in <city>)",
     ),
     "timer": (
-        "set a timer for <span>",
-        "set the timer to <span>",
-        "start a timer of <span>",
-        "timer for <span>",
-        "timer <span>",
-        "wake me in <span>",
-        "remind me in <span>",
-        "count down <span>",
-        "start a countdown of <span>",
-        "alarm in <span>",
-        "set an alarm for <span>",
-        "can you set a timer for <span>",
-        "tell me when <span> are over",
-        "<span> timer",
-        "i need a timer for <span>",
-        "ring in <span>",
+        "(set|start|make|i need|give me) (a|the) (timer|alarm|countdown) (for|of|to) <span>",
+        "(timer|alarm|countdown) (for|of|in) <span>",
+        "(wake|remind|call) me in <span>",
+        "(ring|count down) in <span>",
+        "<span> (timer|alarm|countdown)",
     ),
     "music": (
-        "play <sound>",
-        "play <sound> in the <room>",
-        "can you play <sound>",
-        "i want to hear <sound>",
-        "put on <sound>",
-        "start the music",
-        "turn on <sound>",
-        "music in the <room>",
-        "let me hear <sound>",
-        "let us listen to <sound>",
-        "i would like to listen to <sound>",
-        "some music in the <room>",
-        "could you play <sound> for me",
-        "start playing <sound>",
-        "give me <sound>",
-        "play some music",
+        "(play|start|put on|give me) (<sound>|some <sound>|music|some music)(| in the <room>)",
+        "(i want to|let me|i would like to|let us) (hear|listen to) (<sound>|music|some music)(| in the <room>)",
+        "(turn|switch) on (<sound>|the music)",
+        "(start|keep) playing (<sound>|music)",
     ),
     "stop": (
-        "stop",
-        "stop the music",
-        "stop it",
-        "stop that in the <room>",
-        "be quiet",
-        "quiet in the <room>",
-        "silence",
-        "stop playing <sound>",
-        "stop the timer",
-        "cancel the timer",
-        "cancel that",
-        "turn off the music",
-        "can you stop <sound>",
-        "that is enough",
-        "shut up",
-        "no more music in the <room>",
+        "(stop|end|cancel|quit) (it|that|this|the music|the timer|the alarm)(| in the <room>)",
+        "(be quiet|silence|shut up|hush|stop|quiet|stop now|enough)(| in the <room>| in here)",
+        "(stop|no more) (playing|music|playing music|<sound>)(| in the <room>)",
+        "(turn|switch) off (<sound>|the music|the alarm)",
     ),
     "weather": (
-        "what is the weather like <day>",
-        "how is the weather in <city> <day>",
-        "will it rain <day>",
-        "will it rain in <city> <day>",
-        "do i need an umbrella <day>",
-        "is it going to rain <day>",
-        "is it going to snow in <city> <day>",
-        "weather in <city> <day>",
-        "tell me the weather <day>",
-        "what will the weather be <day>",
-        "how warm will it be <day>",
-        "how cold is it in <city>",
-        "will it be sunny <day>",
-        "the weather <day>",
-        "the forecast for <city> <day>",
-        "will the sun shine <day>",
+        "(what is|what's|how is|tell me) the (weather|weather like|forecast) (|in <city> )<day>",
+        "(will it|is it going to) (rain|snow|be sunny|be windy|be warm) (|in <city> )<day>",
+        "(the weather|weather|the forecast|forecast) (|for <city> |in <city> )<day>",
+        "(do i need|should i take) (an umbrella|a coat|my boots) <day>",
+        "(will the sun shine|how warm will it be|how cold will it be) (|in <city> )<day>",
     ),
+}
+
+
+def _expanded(pattern: str) -> list[str]:
+    parts = [part.split("|") for part in re.split(r"[()]", pattern)]
+    return [" ".join("".join(chosen).split()) for chosen in product(*parts)]
+
+
+TEMPLATES = {
+    intent: tuple(dict.fromkeys(template for pattern in patterns for template in _expanded(pattern)))
+    for intent, patterns in _PATTERNS.items()
 }
 
 
@@ -194,14 +111,12 @@ def sentences(template: str, random: np.random.Generator) -> list[str]:
 
 
 def _filled(template: str, random: np.random.Generator) -> str:
-    filled = re.sub(r"<(\w+)>", lambda slot: _one(_WORDS[slot[1]].split("|"), random), template)
-    # Where a place or a day is left out, so is the word before it.
-    return re.sub(r" (in|for)(?= *$)", "", " ".join(filled.split()))
+    return re.sub(r"<(\w+)>", lambda slot: _one(_WORDS[slot[1]].split("|"), random), template)
 
 
 def _around(command: str, random: np.random.Generator) -> str:
     mark = "?" if _QUESTION.match(command) and random.random() < 0.5 else ""
-    return _one(_AROUND, random).format(command) + mark
+    return _one(_BEFORE.split("|"), random) + command + _one(_AFTER.split("|"), random) + mark
 
 
 def _one(choices: list[str] | tuple[str, ...], random: np.random.Generator) -> str:

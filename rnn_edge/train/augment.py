@@ -29,8 +29,8 @@ def deviations(split: Split) -> NDArray[np.float32]:
 def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], random: np.random.Generator) -> Split:
     """The split with `crop`, `shift`, `scale`, `noise` and `unknown` of the options drawn anew, in this order.
 
-    A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length: what
-    moves out is lost, and the first or last real step fills the gap.
+    A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length:
+    what moves out is lost, and the first or last real step fills the gap.
     """
     if options.crop:
         split = _cropped(split, options.crop, random)

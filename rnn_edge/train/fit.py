@@ -12,7 +12,7 @@ from ..datasets import Split
 from ..errors import UserError
 from ..spec import ModelSpec, TrainSpec
 from .augment import augment, deviations
-from .batches import Batch, asked, class_factors, weighted
+from .batches import Batch, asked, batches, class_factors, weighted
 from .checkpoint import MEASURES, Checkpoint, Course, fingerprint
 from .learner import TOGETHER, Learner, Sums
 
@@ -50,7 +50,7 @@ def fit(
         epoch = 0 if course is None else course.epoch
         random = np.random.default_rng([seed, epoch])
         batch = weighted(_changed(plain, training, spec, random), factors)
-        learnt = _learn(learner, batch, random.permutation(len(batch)), epoch, spec.train)
+        learnt = _learn(learner, batch, random, epoch, spec.train)
         measured = np.concatenate([_means(learnt), _means(_measure(learner, held))])
         if not np.isfinite(measured[_LOSSES]).all():
             raise UserError(
@@ -65,11 +65,12 @@ def fit(
     return {name: tuple(column.tolist()) for name, column in zip(MEASURES, course.history.T, strict=True)}
 
 
-def _learn(learner: Learner, batch: Batch, order: NDArray[np.int64], epoch: int, options: TrainSpec) -> Sums:
+def _learn(learner: Learner, whole: Batch, random: np.random.Generator, epoch: int, options: TrainSpec) -> Sums:
     sums = np.zeros(4)
-    for start in range(0, len(order), options.batch):
-        done = (epoch + start / len(order)) / options.epochs
-        sums = sums + learner.learn(batch.take(order[start : start + options.batch]), done)
+    taken = 0
+    for rows in batches(whole.lengths, options.batch, options.alike, random):
+        sums = sums + learner.learn(whole.take(rows), (epoch + taken / len(whole)) / options.epochs)
+        taken += len(rows)
     return sums
 
 

@@ -87,7 +87,12 @@ def test_replies_of_a_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("replies", "why"),
-    [('yes = ""', "is empty"), ("yes = 3", "string"), (f'yes = "{"x" * 121}"', "121 bytes"), (r'yes = "\u0000"', "zero")],
+    [
+        ('yes = ""', "is empty"),
+        ("yes = 3", "string"),
+        (f'yes = "{"x" * 121}"', "121 bytes"),
+        (r'yes = "\u0000"', "zero"),
+    ],
 )
 def test_replies_that_model_toml_may_not_have(tmp_path: Path, replies: str, why: str) -> None:
     with pytest.raises(ModelError, match=rf"`replies\.yes`.*{why}"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_edge import datasets
-from rnn_edge.datasets import Dataset, languages
+from rnn_edge.datasets import Dataset, characters, languages
 from rnn_edge.errors import MissingError
 
 
@@ -17,7 +17,7 @@ def loaded(name: str) -> Dataset:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", ["italy_power_demand", "japanese_vowels", "languages", "watch"])
+@pytest.mark.parametrize("name", ["home_commands", "italy_power_demand", "japanese_vowels", "languages", "watch"])
 def test_always_the_same_and_whole(name: str) -> None:
     data, again = loaded(name), loaded(name)
     for part, same in ((data.train, again.train), (data.calibration, again.calibration), (data.test, again.test)):
