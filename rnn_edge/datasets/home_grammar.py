@@ -18,7 +18,7 @@ _WORDS = {
     "day": "today|tomorrow|tonight|on friday|this weekend|on monday|now",
     "city": "paris|london|berlin|rome|madrid|oslo",
 }
-_BEFORE = "||||please |hey, |ok, |hello, |hi, |and |so |well, |now |listen, |could you |can you |would you |i said |ok, please "
+_BEFORE = "||||please |hey, |ok, |hello, |hi, |and |so |well, |now |listen, |could you |can you |would you |i said "
 _AFTER = "||||| please|, please| now|.|!| right now| for me|, thank you| again|, will you"
 
 _QUESTION = re.compile(r"what|how|will|is|do|can|could|would")
