@@ -52,7 +52,7 @@ format: setup
 
 # Train the bundled models anew, three seeds each, and keep the weights and figures in models/.
 models: setup
-	for model in vowels power demand watch chat home kws; do $(RUN)/rnn-edge train $$model --seeds 3 --out models || exit; done
+	for model in vowels power demand watch chat kws; do $(RUN)/rnn-edge train $$model --seeds 3 --out models || exit; done
 
 wheel: setup
 	$(RUN)/python -m build --wheel
