@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 def chat(model: str, board: str | None, port: str | None, out: Path) -> None:
     """Type a line: MODEL, `chat` by default, says what it takes it for, as you type, and answers it.
 
-    The bundled `chat` tells languages apart, `home` commands. Class and answer are those of the generated C, or of the
-    board. Needs `rnn-edge export MODEL`, and with --board `rnn-edge flash MODEL --board NAME`. From a pipe, each line
-    is one.
+    The bundled `chat` tells ten languages apart. Class and answer are those of the generated C, or of the board. Needs
+    `rnn-edge export MODEL`, and with --board `rnn-edge flash MODEL --board NAME`. From a pipe, each line is one.
     """
     from . import terminal
 
