@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rnn_edge.datasets import Dataset, chatterbot, home_commands, home_grammar
 from rnn_edge.datasets.characters import UNKNOWN, padded, tokens
@@ -30,7 +31,7 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return home_commands.load()
 
 
-def rows(x: np.ndarray) -> list[bytes]:
+def rows(x: NDArray[np.int32]) -> list[bytes]:
     return [row.tobytes() for row in x]
 
 
