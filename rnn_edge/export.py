@@ -13,6 +13,7 @@ import numpy as np
 from .calibrate import Ranges, calibrate, long_memories
 from .errors import UserError
 from .files import replacing_folder, write_atomically
+from .ir.check import check
 from .ir.counters import Counting
 from .ir.interpret import Interpreter
 from .ir.program import Program, save
@@ -96,10 +97,13 @@ def export(
     ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile, source.channels)
     note("quantize and check")
     program = quantize(source.model, ranges, scheme, source.output, source.classes, source.raw_unit, source.weight_bits)
-    program = replace(
-        program,
-        features=None if source.features is None else source.features.to_dict(),
-        decision=None if source.decision is None else source.decision.to_dict(),
+    program = check(
+        replace(
+            program,
+            features=None if source.features is None else source.features.to_dict(),
+            decision=None if source.decision is None else source.decision.to_dict(),
+            replies=source.replies,
+        )
     )
     note("compare with float")
     quality = measure(source.model, program, source.test.x, source.test.lengths, source.test.y)

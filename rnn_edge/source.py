@@ -52,6 +52,7 @@ class Source:
     weight_bits: int = 8
     features: LogMel | None = None
     decision: Decision | None = None
+    replies: tuple[str, ...] = ()
 
 
 def artifacts_of(target: str, out: Path) -> Artifacts:
@@ -90,6 +91,7 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         weight_bits=described.export.weights,
         features=features,
         decision=_decision(described, data.classes),
+        replies=_replies(described, data.classes),
     )
 
 
@@ -103,6 +105,18 @@ def _decision(described: spec.ModelSpec, classes: tuple[str, ...]) -> Decision |
     if described.decision is None or features is None:
         return None
     return described.decision.configuration(classes, features.rate_hz / features.hop)
+
+
+def _replies(described: spec.ModelSpec, classes: tuple[str, ...]) -> tuple[str, ...]:
+    if not described.replies:
+        return ()
+    odd = sorted(set(described.replies) ^ set(classes))
+    if odd:
+        raise UserError(
+            f"`replies` has to have a text for every class and for nothing else, and {odd[0]!r} is in one of both "
+            "only: correct it."
+        )
+    return tuple(described.replies[name] for name in classes)
 
 
 def dataset_of(described: spec.ModelSpec, folder: Path) -> datasets.Dataset:

@@ -6,12 +6,13 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from .cells import all_cells
 from .errors import ModelError, UserError
 from .features import Decision, LogMel
+from .ir.replies import fault
 from .layer_specs import (
     TAGS,
     ConvSpec,
@@ -130,13 +131,16 @@ class TrainSpec(Section):
 
     `decay`: "cosine" lowers the learning rate to zero over `epochs` (I. Loshchilov and F. Hutter, arXiv:1608.03983),
     does not stop before and keeps the last weights.
+    `alike`: batches hold sequences of similar lengths, so that little time goes into padding.
     `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
     `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
-    (steps) and `scale` (share of the amplitude) change the sequences of the training part anew in every epoch.
+    (steps) and `scale` (share of the amplitude), `crop` (the longest beginning that is cut off, as a share of the
+    sequence) and `unknown` (share of tokens that become token 1) change the training part anew in every epoch.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch: Count = 32
+    alike: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
     decay: Literal["none", "cosine"] = "none"
@@ -146,6 +150,8 @@ class TrainSpec(Section):
     noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     shift: Annotated[int, Field(ge=0, le=65536)] = 0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     patience: Annotated[int, Field(ge=1)] = 20
     loss: Literal["sparse_categorical_crossentropy", "mse", "mae"] = "sparse_categorical_crossentropy"
@@ -153,7 +159,7 @@ class TrainSpec(Section):
     @property
     def augmentation(self) -> bool:
         """Are sequences changed in every epoch?"""
-        return bool(self.noise or self.shift or self.scale)
+        return bool(self.noise or self.shift or self.scale or self.crop or self.unknown)
 
 
 class ExportSpec(Section):
@@ -208,8 +214,14 @@ class DecisionSpec(Section):
         )
 
 
+def _reply(text: str) -> str:
+    if wrong := fault(text):
+        raise ValueError(f"the reply {wrong}")
+    return text
+
+
 class ModelSpec(Section):
-    """One `model.toml`."""
+    """One `model.toml`; `replies`: what a device answers, a text for each class."""
 
     task: Annotated[str, Field(min_length=1)]
     data: DataSpec
@@ -218,6 +230,7 @@ class ModelSpec(Section):
     train: TrainSpec
     export: ExportSpec = ExportSpec()
     decision: DecisionSpec | None = None
+    replies: dict[str, Annotated[str, AfterValidator(_reply)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_features(self) -> ModelSpec:
@@ -238,10 +251,13 @@ class ModelSpec(Section):
 
     @model_validator(mode="after")
     def _check_augmentation(self) -> ModelSpec:
-        if self.train.augmentation and isinstance(self.network.layers[0], EmbeddingSpec):
+        train, tokens = self.train, isinstance(self.network.layers[0], EmbeddingSpec)
+        if tokens and (train.noise or train.shift or train.scale):
             raise ValueError(
                 "train.noise, shift and scale change numbers, and the first layer is an embedding of tokens"
             )
+        if train.unknown and not tokens:
+            raise ValueError("train.unknown changes tokens, and the first layer is no embedding")
         return self
 
 

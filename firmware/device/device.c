@@ -77,6 +77,9 @@ typedef char device_payload_holds_result[FITS(OUTPUT_BYTES + MODEL_STATE_BYTES)]
 #ifdef DEVICE_HEARS
 typedef char device_payload_holds_a_frame_that_was_heard[FITS(sizeof(ears_frame) + 4)];
 #endif
+#ifdef MODEL_REPLY_BYTES
+typedef char device_payload_holds_reply[FITS(MODEL_REPLY_BYTES)];
+#endif
 typedef char device_frame_is_short_enough[DEVICE_PAYLOAD <= 32000 ? 1 : -1];
 typedef char model_state_has_no_padding[sizeof(model_state) == MODEL_STATE_BYTES ? 1 : -1];
 
@@ -402,7 +405,18 @@ static uint8_t hear(uint16_t length)
     spent = 0;
     return DEVICE_OK;
 }
+#endif
 
+#ifdef MODEL_REPLY_BYTES
+static uint8_t put_reply(uint16_t length)
+{
+    const uint16_t index = (uint16_t)(request[HEADER] | request[HEADER + 1] << 8);
+    if (length != 2 || index >= MODEL_OUTPUTS)
+        return DEVICE_BAD_ARGUMENT;
+    for (const RNN_FLASH char *text = model_reply((int)index); *text != '\0'; text++)
+        put((uint8_t)*text);
+    return DEVICE_OK;
+}
 #endif
 
 /* Executes a request with `length` bytes of payload: the status, with the answer's data put. */
@@ -411,6 +425,10 @@ static uint8_t obey(uint8_t command, uint16_t length)
 #ifdef DEVICE_HEARS
     if (command == DEVICE_HEAR)
         return hear(length);
+#endif
+#ifdef MODEL_REPLY_BYTES
+    if (command == DEVICE_REPLY)
+        return put_reply(length);
 #endif
     if (command < DEVICE_INFO || command > DEVICE_CLEAR)
         return DEVICE_UNKNOWN;

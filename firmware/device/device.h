@@ -17,7 +17,8 @@ enum {
     DEVICE_STACK = 9,
     DEVICE_COUNTERS = 10,
     DEVICE_CLEAR = 11,
-    DEVICE_HEAR = 13, /* only where the program says how it listens */
+    DEVICE_REPLY = 12, /* a network without replies does not know it */
+    DEVICE_HEAR = 13,  /* only where the program says how it listens */
     DEVICE_ANSWER = 0x80
 };
 

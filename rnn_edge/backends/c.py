@@ -16,6 +16,7 @@ from ..ir.plan import Plan, make_plan
 from ..ir.plan_check import check_plan
 from ..ir.program import Program
 from ..ir.quantize_input import float_channels, raw_channels
+from ..ir.replies import packed
 from ..paths import FIRMWARE
 from .c_step import NO_PROBES, Probes, function_body, scratch_bytes
 from .c_step import lap_names as step_lap_names
@@ -167,6 +168,7 @@ def _facts(program: Program) -> dict[str, Any]:
         "softmax": program.softmax,
         "softmax_multiplier": arithmetic.softmax_multiplier(y.scale),
         "classes": [string_literal(label) for label in program.classes],
+        "reply_bytes": max((len(packed([text])) - 1 for text in program.replies), default=0),
     }
 
 

@@ -10,9 +10,10 @@ from ..ir.headroom import headroom, saturates
 from ..ir.ops import Requantization, op_requantization
 from ..ir.plan import Plan
 from ..ir.program import Op, Program
+from ..ir.replies import packed as packed_replies
 from ..ir.statements import Move, Product
 from .c_products import Kernel, kernel_of, table_name
-from .c_text import Table, table
+from .c_text import Table, string_literal, table
 from .layouts import Column, Layout, Linear, all_layouts
 
 
@@ -47,6 +48,7 @@ def all_tables(program: Program, plan: Plan) -> tuple[Tables, list[Tables]]:
     kernels = [(product, kernel_of(program, product.op)) for product in products]
     rare = [_wide(program, product) for product, kernel in kernels if kernel is Kernel.WIDE]
     common = [*(_embedding(program, op) for op in gathers), *(one for tables, _ in rare for one in tables)]
+    common += [_replies(program)] if program.replies else []
     shared = Tables("", tuple(common), tuple(struct for _, struct in rare))
     own = [(product, kernel) for product, kernel in kernels if kernel is not Kernel.WIDE]
     return shared, [_of_layout(program, own, layout) for layout in all_layouts().values()]
@@ -98,6 +100,14 @@ def _linear(program: Program, product: Product) -> Linear:
 
 def _embedding(program: Program, op: Op) -> Table:
     return table("int8_t", f"{program.name}_{op.output}_table", program.constants[op.constants[0]])
+
+
+def _replies(program: Program) -> Table:
+    content = packed_replies(program.replies)
+    # The literal itself brings the last zero.
+    texts = [*(f"{text}\0" for text in program.replies[:-1]), program.replies[-1]]
+    lines = "\n".join(f"    {string_literal(text)}" for text in texts)
+    return Table("char", f"{program.name}_replies", lines, str(len(content)), content)
 
 
 def _wide(program: Program, product: Product) -> tuple[list[Table], Struct]:

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from .line import Line
     from .listeners import Listener
 
-_MODEL = "chat"
-
 
 @click.command()
+@click.argument("model", default="chat")
 @click.option("--board", help="Board that was flashed with the model [default: its C on this computer].")
 @PORT
 @OUT
-def chat(board: str | None, port: str | None, out: Path) -> None:
-    """Type a line: the bundled model `chat` says which language it is, as you type, and gets an answer in it.
+def chat(model: str, board: str | None, port: str | None, out: Path) -> None:
+    """Type a line: MODEL, `chat` by default, says what it takes it for, as you type, and answers it.
 
-    Needs `rnn-edge export chat`, and with --board `rnn-edge flash chat --board NAME`. From a pipe, each line is one.
+    The bundled `chat` tells ten languages apart. Class and answer are those of the generated C, or of the board. Needs
+    `rnn-edge export MODEL`, and with --board `rnn-edge flash MODEL --board NAME`. From a pipe, each line is one.
     """
     from . import terminal
 
-    with _listener(board, port, out) as (program, listener):
+    with _listener(model, board, port, out) as (program, listener):
         from .line import Line
 
         line = Line(program, listener)
@@ -53,16 +53,17 @@ def _read_lines(line: Line) -> None:
 
 
 @contextmanager
-def _listener(board: str | None, port: str | None, out: Path) -> Iterator[tuple[Program, Listener]]:
+def _listener(model: str, board: str | None, port: str | None, out: Path) -> Iterator[tuple[Program, Listener]]:
+    from ..source import artifacts_of
     from .listeners import OnBoard, in_c
+    from .talks import check_talks
 
+    files = artifacts_of(model, out)
     if board is None and port is None:
         from ..ir.check import check
         from ..ir.program import load
-        from ..source import artifacts_of
 
-        files = artifacts_of(_MODEL, out)
-        program = check(load(files.program_json, files.program_npz))
+        program = check_talks(check(load(files.program_json, files.program_npz)))
         with in_c(program, files) as listener:
             yield program, listener
         return
@@ -72,6 +73,6 @@ def _listener(board: str | None, port: str | None, out: Path) -> Iterator[tuple[
 
     with connected(load_board(board) if board else None, port, out) as device:
         program = program_on(device, out)
-        if program.name != _MODEL:
-            raise UserError(f"The board runs {program.name}, not {_MODEL}: run `rnn-edge flash {_MODEL}` first.")
-        yield program, OnBoard(device.link)
+        if program.name != files.name:
+            raise UserError(f"The board runs {program.name}, not {files.name}: run `rnn-edge flash {model}` first.")
+        yield check_talks(program), OnBoard(device.link)

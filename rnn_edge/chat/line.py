@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..datasets.languages import UNKNOWN, tokens
+from ..datasets.characters import UNKNOWN, tokens
 from ..ir import arithmetic
 from ..ir.program import Program
 from .listeners import Listener
@@ -16,8 +17,9 @@ BACKSPACE = "\x7f\b"
 
 @dataclass(frozen=True)
 class Opinion:
-    """The class that is likeliest, and its probability, 0 to 1; no class before the first character."""
+    """The class that is likeliest, and its probability, 0 to 1; no class (-1) before the first character."""
 
+    index: int = -1
     name: str = ""
     probability: float = 0.0
 
@@ -37,22 +39,45 @@ class Line:
         self.text, self.opinion = "", Opinion()
 
     def type(self, character: str) -> None:
-        """One more character; a backspace takes the last one back, for which the model hears the line again."""
+        """One more character; the model hears the line again where it changes the last one.
+
+        A backspace takes that back, and an accent of its own becomes one character with it.
+        """
         if character in BACKSPACE:
-            kept = self.text[:-1]
-            self.begin()
-            for one in kept:
-                self.type(one)
+            self._hear_again(self.text[:-1])
             return
-        self.text += character
+        joined = unicodedata.normalize("NFC", self.text + character)
+        if joined != self.text + character:
+            self._hear_again(joined)
+            return
+        self.text = joined
         for token in tokens(character):
             scores = self.listener.step(int(token))
         output = self.program.values[self.program.output]
         shares = arithmetic.softmax(scores[None], arithmetic.softmax_multiplier(output.scale))[0] / 32767
         best = int(np.argmax(scores))
-        self.opinion = Opinion(self.program.classes[best], float(shares[best]))
+        self.opinion = Opinion(best, self.program.classes[best], float(shares[best]))
+
+    def _hear_again(self, text: str) -> None:
+        self.begin()
+        for one in text:
+            self.type(one)
+
+    def reply(self) -> str:
+        """What is answered to the line as it is: the text that the device holds for its class."""
+        return self.listener.reply(self.opinion.index)
 
     @property
     def unknown(self) -> str:
         """Characters of the line that the model has no token for, each once."""
-        return "".join(dict.fromkeys(one for one in self.text if UNKNOWN in tokens(one)))
+        return "".join(dict.fromkeys(one for one in self.text if _is_unknown(one)))
+
+    @property
+    def readable(self) -> bool:
+        """Does the model know most letters of the line? What it says of another is worth nothing."""
+        letters = [one for one in self.text if one.isalpha()]
+        return 2 * sum(map(_is_unknown, letters)) < len(letters)
+
+
+def _is_unknown(character: str) -> bool:
+    return bool(UNKNOWN in tokens(character))

@@ -32,6 +32,9 @@ class Listener(Protocol):
     def step(self, token: int) -> IntArray:
         """The output `[outputs]` after one more token."""
 
+    def reply(self, index: int) -> str:
+        """What the flash holds as the answer to class `index`."""
+
 
 class OnBoard:
     """The firmware of a board that runs the model."""
@@ -45,6 +48,9 @@ class OnBoard:
     def step(self, token: int) -> IntArray:
         return self._link.step(_INSTANCE, np.array([token]))
 
+    def reply(self, index: int) -> str:
+        return self._link.reply(index)
+
 
 class InC:
     """The functions of a compiled model, called in this process."""
@@ -54,6 +60,8 @@ class InC:
         self._reset, self._step = (getattr(functions, f"{program.name}_{name}") for name in ("reset", "step"))
         self._step.argtypes = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p)
         self._reset.argtypes = (ctypes.c_void_p,)
+        self._reply = getattr(functions, f"{program.name}_reply")
+        self._reply.argtypes, self._reply.restype = (ctypes.c_int,), ctypes.c_char_p
         states = (program.values[state.name] for state in program.states)
         self._state = np.zeros(sum(value.size * np.dtype(DTYPES[value.dtype]).itemsize for value in states), np.uint8)
         output = program.values[program.output]
@@ -65,6 +73,10 @@ class InC:
     def step(self, token: int) -> IntArray:
         self._step(self._state.ctypes.data, token, self._y.ctypes.data)
         return self._y.astype(np.int64)
+
+    def reply(self, index: int) -> str:
+        text: bytes = self._reply(index)
+        return text.decode()
 
 
 @contextmanager

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import termios
-import tomllib
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib import resources
 
 from ..report import console
 from .line import Line
@@ -21,7 +18,8 @@ _WIDTH = 54  # of the text that is shown; the opinion has the rest of 80 columns
 
 def talk(line: Line) -> None:
     """Read keys until the end of input; every Enter ends a line."""
-    console.print("Type a line in one of ten languages; Enter ends it, Escape ends the chat.")
+    console.print(f"{line.program.name} tells apart: {', '.join(line.program.classes)}.", markup=False)
+    console.print("Type a line; Enter ends it, Escape ends the chat. Digits and other scripts are not in its alphabet.")
     with _keys():
         line.begin()
         _redraw(line)
@@ -47,19 +45,17 @@ def show(line: Line) -> None:
     """What the whole line is taken for, and the answer."""
     shown = line.text if len(line.text) <= _WIDTH else f"{line.text[: _WIDTH - 3]}..."
     console.print(f"> {shown}", markup=False, highlight=False)
-    console.print(f"  {line.opinion.name}, {100 * line.opinion.probability:.0f} %", style="dim")
-    console.print(f"  {_replies().get(line.opinion.name, '')}", markup=False)
+    if line.readable:
+        console.print(f"  {line.opinion.name}, {100 * line.opinion.probability:.0f} %", style="dim")
+        console.print(f"  {line.reply()}", markup=False, highlight=False)
+    else:
+        console.print("  No answer: most of its letters are not in the alphabet of the model.", style="yellow")
     if line.unknown:
-        console.print(f"  Not in the alphabet of the model: {line.unknown}", style="yellow", markup=False)
-
-
-@cache
-def _replies() -> dict[str, str]:
-    return tomllib.loads((resources.files(__package__) / "replies.toml").read_text(encoding="utf-8"))
+        console.print(f"  Not in the alphabet, taken as unknown: {line.unknown}", style="yellow", markup=False)
 
 
 def _redraw(line: Line) -> None:
-    opinion = f"   {line.opinion.name} {100 * line.opinion.probability:.0f} %" if line.text else ""
+    opinion = f"   {line.opinion.name} {100 * line.opinion.probability:.0f} %" if line.readable else ""
     sys.stdout.write(f"\r\x1b[K> {line.text[-_WIDTH:]}\x1b[s\x1b[2m{opinion}\x1b[0m\x1b[u")
     sys.stdout.flush()
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ProgramError
 from .ops import KINDS
 from .program import DTYPES, SEMANTICS, Op, Program, Value
+from .replies import fault_of_all
 
 SCHEMES = ("int8", "int16x8")
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -91,6 +92,8 @@ def _check_edges(program: Program) -> None:
     if program.softmax:
         _require(program.values[program.output].zero_point == 0, "has softmax logits with a zero point")
     _require(len(program.classes) in (0, program.values[program.output].size), "has classes that do not fit its output")
+    wrong = fault_of_all(program.replies, len(program.classes))
+    _require(not wrong, f"has replies that {wrong}")
     for name in ("input_mean", "input_deviation"):
         array = program.constants.get(name)
         size = program.values[program.input].size

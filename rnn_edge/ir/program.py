@@ -95,6 +95,7 @@ class Program:
     decision: Mapping[str, Any] | None = None  # `to_dict` of configurations of rnn_edge.features
     rate: int = 1  # rows of the sensor in the input of one step, one after the other
     mirrored: bool = False  # row t and row T - 1 - t of the sensor in the input of step t of T
+    replies: tuple[str, ...] = ()  # what a device answers, a text for each class or none
 
     @property
     def tokens(self) -> int | None:
@@ -147,6 +148,8 @@ def _to_json(program: Program) -> str:
             described[name] = dict(configuration)
     if program.rate > 1 or program.mirrored:
         described["rows"] = {"rate": program.rate, "mirrored": program.mirrored}
+    if program.replies:
+        described["replies"] = list(program.replies)
     return json.dumps(described, indent=1)
 
 
@@ -233,5 +236,6 @@ def _from_json(described: Mapping[str, Any], constants: Mapping[str, NDArray[Any
         semantics=described["semantics"],
         features=described.get("features"),
         decision=described.get("decision"),
+        replies=tuple(described.get("replies", ())),
         **described.get("rows", {}),
     )

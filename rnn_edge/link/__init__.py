@@ -159,6 +159,10 @@ class Link:
         *scores, detected, cycles = struct.unpack(f"<{self.info().outputs}HhI", data)
         return HeardFrame(np.array(scores, np.uint16), detected, cycles)
 
+    def reply(self, index: int) -> str:
+        """The text with which the board answers class `index`; one whose network has no replies refuses."""
+        return self._ask(Request.REPLY, struct.pack("<H", index)).decode(errors="replace")
+
     def _compute(self, request: Request, instance: int, x: IntArray, states: bool) -> Result:
         device = self.info()
         data = self._ask(request, bytes([instance | (_ALL_STATES if states else 0)]) + _bytes(x, device.input_bits))

@@ -10,6 +10,7 @@ import numpy as np
 from .. import __version__
 from ..errors import LinkError
 from ..ir.program import DTYPES, Program
+from ..ir.replies import packed
 
 PROTOCOL = 1
 """Version of the link protocol."""
@@ -92,4 +93,5 @@ def least_payload(program: Program, core: str) -> int:
     state_bytes = 2 * sum(program.values[state.name].size for state in program.states)
     names = "\0".join([program.name, __version__, core, ""])
     step, answer = (value.size * np.dtype(DTYPES[value.dtype]).itemsize for value in (x, y))
-    return 1 + max(_FACTS.size + len(names), step, answer + state_bytes)
+    reply = max((len(packed([text])) - 1 for text in program.replies), default=0)
+    return 1 + max(_FACTS.size + len(names), step, answer + state_bytes, reply)

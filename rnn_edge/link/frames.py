@@ -29,6 +29,7 @@ class Request(IntEnum):
     STACK = 9
     COUNTERS = 10
     CLEAR = 11
+    REPLY = 12
     HEAR = 13
 
 

@@ -1,7 +1,8 @@
 """Sequences made a little different in every epoch, of the training part only.
 
 Noise, scaling and shifting of sensor windows: T. T. Um et al., "Data augmentation of wearable sensor data for
-Parkinson's disease monitoring using convolutional neural networks", ICMI 2017.
+Parkinson's disease monitoring using convolutional neural networks", ICMI 2017. Tokens that become unknown: word dropout
+of M. Iyyer et al., "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", ACL 2015.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ from ..datasets import Split
 from ..spec import TrainSpec
 from .batches import real_steps
 
+_UNKNOWN = 1  # the token of what has none of its own
+
 
 def deviations(split: Split) -> NDArray[np.float32]:
-    """Standard deviation of every channel `[channels]` over all real steps."""
+    """Standard deviation of every channel `[channels]` over all real steps; of tokens none."""
+    if split.x.ndim == 2:
+        return np.zeros(0, np.float32)
     return np.asarray(split.x[real_steps(split)].std(axis=0, dtype=np.float64), np.float32)
 
 
 def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], random: np.random.Generator) -> Split:
-    """The split with `shift`, `scale` and `noise` of the options drawn anew, in this order.
+    """The split with `crop`, `shift`, `scale`, `noise` and `unknown` of the options drawn anew, in this order.
 
-    A shifted sequence keeps its length: what moves out is lost, and the first or last real step fills the gap.
+    A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length:
+    what moves out is lost, and the first or last real step fills the gap.
     """
+    if options.crop:
+        split = _cropped(split, options.crop, random)
     x = split.x
     count, steps = x.shape[:2]
     if options.shift:
@@ -36,4 +44,17 @@ def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], ra
         x = x * random.uniform(1 - options.scale, 1 + options.scale, (count, 1, 1)).astype(np.float32)
     if options.noise:
         x = x + np.float32(options.noise) * deviation * random.standard_normal(x.shape, np.float32)
+    if options.unknown:
+        x = np.where((random.random(x.shape) < options.unknown) & real_steps(split), np.int32(_UNKNOWN), x)
     return replace(split, x=x)
+
+
+def _cropped(split: Split, share: float, random: np.random.Generator) -> Split:
+    lost = (random.random(len(split)) * share * split.lengths).astype(np.int64)
+    steps = np.arange(split.x.shape[1])
+    source = (steps + lost[:, None]) % len(steps)
+    lengths = split.lengths - lost
+    source = source.reshape(source.shape + (1,) * (split.x.ndim - 2))
+    x = np.take_along_axis(split.x, source, axis=1)
+    real = (steps < lengths[:, None]).reshape(len(split), -1, *(1,) * (split.x.ndim - 2))
+    return replace(split, x=np.where(real, x, np.zeros(1, x.dtype)), lengths=lengths)

@@ -13,6 +13,8 @@ from ..datasets import Split
 
 PADDING = -1e9  # marks the steps after the end of a sequence; far outside of any sensor, exact as a 32-bit float
 
+_POOL = 16  # batches of which the sequences of similar lengths go together
+
 Array = NDArray[Any]
 
 
@@ -54,6 +56,20 @@ class Batch:
         for start in range(0, self.x.shape[1], size):
             piece = slice(start, start + size)
             yield Batch(self.x[:, piece], np.clip(self.lengths - start, 0, size), y[:, piece], weight[:, piece])
+
+
+def batches(lengths: NDArray[np.int64], size: int, alike: bool, random: np.random.Generator) -> list[NDArray[np.int64]]:
+    """All rows in random batches of `size`, the last may be smaller; with `alike` of sequences of similar lengths.
+
+    Those are sorted within pools of some batches, so that an epoch never has the batches of another.
+    """
+    order = random.permutation(len(lengths))
+    if not alike:
+        return [order[start : start + size] for start in range(0, len(order), size)]
+    pools = [order[start : start + _POOL * size] for start in range(0, len(order), _POOL * size)]
+    order = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
+    found = [order[start : start + size] for start in range(0, len(order), size)]
+    return [found[i] for i in random.permutation(len(found))]
 
 
 def asked(split: Split, every_step: bool) -> Batch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..datasets import Split
 from ..errors import UserError
 from ..spec import ModelSpec, TrainSpec
 from .augment import augment, deviations
-from .batches import Batch, asked, class_factors, padded, weighted
+from .batches import Batch, asked, batches, class_factors, weighted
 from .checkpoint import MEASURES, Checkpoint, Course, fingerprint
 from .learner import TOGETHER, Learner, Sums
 
@@ -41,7 +40,6 @@ def fit(
     training, validation = parts
     plain = asked(training, spec.network.every_step)
     factors = class_factors(plain, _classes(spec), spec.train.class_weights)
-    plain = weighted(plain, factors)
     held = weighted(asked(validation, spec.network.every_step), factors)
     mark = fingerprint(spec, parts, seed, learner.mark)
     course = _resumed(learner, checkpoint, mark)
@@ -50,8 +48,8 @@ def fit(
     while course is None or not _ended(course, spec):
         epoch = 0 if course is None else course.epoch
         random = np.random.default_rng([seed, epoch])
-        batch = _changed(plain, training, spec.train, random)
-        learnt = _learn(learner, batch, random.permutation(len(batch)), epoch, spec.train)
+        batch = weighted(_changed(plain, training, spec, random), factors)
+        learnt = _learn(learner, batch, random, epoch, spec.train)
         measured = np.concatenate([_means(learnt), _means(_measure(learner, held))])
         if not np.isfinite(measured[_LOSSES]).all():
             raise UserError(
@@ -66,11 +64,12 @@ def fit(
     return {name: tuple(column.tolist()) for name, column in zip(MEASURES, course.history.T, strict=True)}
 
 
-def _learn(learner: Learner, batch: Batch, order: NDArray[np.int64], epoch: int, options: TrainSpec) -> Sums:
+def _learn(learner: Learner, whole: Batch, random: np.random.Generator, epoch: int, options: TrainSpec) -> Sums:
     sums = np.zeros(4)
-    for start in range(0, len(order), options.batch):
-        done = (epoch + start / len(order)) / options.epochs
-        sums = sums + learner.learn(batch.take(order[start : start + options.batch]), done)
+    taken = 0
+    for rows in batches(whole.lengths, options.batch, options.alike, random):
+        sums = sums + learner.learn(whole.take(rows), (epoch + taken / len(whole)) / options.epochs)
+        taken += len(rows)
     return sums
 
 
@@ -86,10 +85,10 @@ def _means(sums: Sums) -> NDArray[np.float64]:
     return np.array([loss / max(weight, 1e-9), correct / max(count, 1)])
 
 
-def _changed(plain: Batch, training: Split, options: TrainSpec, random: np.random.Generator) -> Batch:
-    if not options.augmentation:
+def _changed(plain: Batch, training: Split, spec: ModelSpec, random: np.random.Generator) -> Batch:
+    if not spec.train.augmentation:
         return plain
-    return replace(plain, x=padded(augment(training, options, deviations(training), random)))
+    return asked(augment(training, spec.train, deviations(training), random), spec.network.every_step)
 
 
 def _following(course: Course | None, measured: NDArray[np.float64], learner: Learner) -> Course:

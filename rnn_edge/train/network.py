@@ -60,8 +60,10 @@ def check(spec: ModelSpec, dataset: Dataset) -> None:
         )
     if dataset.train.task != "class" and not spec.network.every_step:
         raise UserError(f"{dataset.name} asks something at every step: set network.every_step to true.")
-    if dataset.train.task != "class" and spec.train.shift:
-        raise UserError(f"{dataset.name} says what is asked at which step, so no step may move: remove train.shift.")
+    if dataset.train.task != "class" and (spec.train.shift or spec.train.crop):
+        raise UserError(
+            f"{dataset.name} says what is asked at which step, so no step may move: remove train.shift and train.crop."
+        )
     if values and spec.train.class_weights != "none":
         raise UserError(f"{dataset.name} holds values and no classes: remove train.class_weights.")
     if isinstance(first, EmbeddingSpec):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_edge import baseline
-from rnn_edge.datasets import Split, conversations, languages, wheel, with_calibration
+from rnn_edge.datasets import Split, characters, conversations, languages, wheel, with_calibration
 
 TEXT = """\
 categories:
@@ -48,23 +48,23 @@ def test_conversations_refused(row: str) -> None:
 
 
 def test_tokens() -> None:
-    assert len(set(languages.ALPHABET)) == len(languages.ALPHABET) == languages.VOCABULARY - 2
-    assert languages.ALPHABET.islower()
-    assert languages.tokens(languages.ALPHABET).tolist() == list(range(2, languages.VOCABULARY))
-    assert languages.tokens("ÀB7").tolist() == languages.tokens("àb€").tolist()
-    assert languages.tokens("a\u0300").tolist() == languages.tokens("à").tolist()
-    assert languages.tokens("").dtype == np.int32
+    assert len(set(characters.ALPHABET)) == len(characters.ALPHABET) == characters.VOCABULARY - 2
+    assert characters.ALPHABET.islower()
+    assert characters.tokens(characters.ALPHABET).tolist() == list(range(2, characters.VOCABULARY))
+    assert characters.tokens("ÀB7").tolist() == characters.tokens("àb€").tolist()
+    assert characters.tokens("a\u0300").tolist() == characters.tokens("à").tolist()
+    assert characters.tokens("").dtype == np.int32
 
 
 @given(st.text(max_size=20))
 def test_every_text_has_tokens(text: str) -> None:
-    tokens = languages.tokens(text)
-    assert np.all((tokens >= 1) & (tokens < languages.VOCABULARY))
+    tokens = characters.tokens(text)
+    assert np.all((tokens >= 1) & (tokens < characters.VOCABULARY))
 
 
 @pytest.mark.parametrize("text", ["İstanbul", "ISPARTA ığdır", "Straße", "GRÖSSE"])
 def test_one_token_a_character(text: str) -> None:
-    assert len(languages.tokens(text)) == len(text)
+    assert len(characters.tokens(text)) == len(text)
 
 
 def told(conversation: Iterable[str]) -> list[str]:

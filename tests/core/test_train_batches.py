@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rnn_edge.datasets import Split
 from rnn_edge.spec import ModelSpec, TrainSpec
 from rnn_edge.train.augment import augment, deviations
-from rnn_edge.train.batches import PADDING, Batch, asked, class_factors, weighted
+from rnn_edge.train.batches import PADDING, Batch, asked, batches, class_factors, weighted
 from rnn_edge.train.checkpoint import Checkpoint, Course, fingerprint
 
 
@@ -112,11 +112,58 @@ def test_shift_keeps_the_length_and_repeats_the_ends() -> None:
     assert moved == {-2, -1, 0, 1, 2}
 
 
-@pytest.mark.parametrize("options", [{"noise": 0.1}, {"scale": 0.1}, {"shift": 3}])
+def test_crop_cuts_beginnings() -> None:
+    part = split(count=200)
+    cropped = changed({"crop": 0.5}, part=part)
+    shares = 1 - cropped.lengths / part.lengths
+    assert shares.min() == 0 and 0.3 < shares.max() < 0.5
+    for before, after, old, new in zip(part.x, cropped.x, part.lengths, cropped.lengths, strict=True):
+        np.testing.assert_array_equal(after[:new], before[old - new : old])
+        assert not after[new:].any()
+    np.testing.assert_array_equal(cropped.y, part.y)
+    assert changed({"crop": 0.999}, part=part).lengths.min() == 1
+
+
+def test_the_steps_that_are_asked_follow_a_crop() -> None:
+    cropped = changed({"crop": 0.9})
+    batch = asked(cropped, every_step=True)
+    np.testing.assert_array_equal(batch.weight.sum(axis=1), cropped.lengths)
+
+
+def test_unknown_hides_tokens_of_lines_and_of_nothing_else() -> None:
+    random = np.random.default_rng(3)
+    lengths = random.integers(1, 30, 300)
+    x = np.where(np.arange(30) < lengths[:, None], random.integers(2, 40, (300, 30)), 0).astype(np.int32)
+    part = Split(x, lengths, np.zeros(300, np.int64))
+    after = changed({"unknown": 0.2}, part=part).x
+    assert after.dtype == np.int32 and set(after[after != x]) == {1} and not after[x == 0].any()
+    assert np.mean(after[x > 0] == 1) == pytest.approx(0.2, abs=0.02)
+    both = changed({"unknown": 0.2, "crop": 0.5}, part=part)
+    assert (both.x > 0).sum() == both.lengths.sum() < lengths.sum()
+
+
+@pytest.mark.parametrize("options", [{"noise": 0.1}, {"scale": 0.1}, {"shift": 3}, {"crop": 0.5}])
 def test_the_same_seed_changes_the_same(options: dict[str, Any]) -> None:
     one, same, other = (changed(options, seed).x for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other) and one.dtype == np.float32
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.booleans())
+def test_batches_hold_every_row_once(count: int, size: int, alike: bool) -> None:
+    lengths = np.random.default_rng(count).integers(1, 30, count)
+    found = batches(lengths, size, alike, np.random.default_rng(0))
+    assert sorted(np.concatenate(found)) == list(range(count))
+    assert sorted(map(len, found), reverse=True) == [size] * (count // size) + [count % size] * (count % size > 0)
+
+
+def test_batches_of_similar_lengths() -> None:
+    lengths = np.random.default_rng(0).integers(1, 65, 4000)
+    first, second = (batches(lengths, 50, True, np.random.default_rng(seed)) for seed in (0, 1))
+    steps = [sum(lengths[rows].max() * len(rows) for rows in found) for found in (first, second)]
+    mixed = sum(lengths[rows].max() * len(rows) for rows in batches(lengths, 50, False, np.random.default_rng(0)))
+    assert max(steps) < 1.1 * lengths.sum() < 0.6 * mixed
+    assert {rows.tobytes() for rows in first}.isdisjoint(rows.tobytes() for rows in second)
 
 
 def course() -> Course:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rnn_edge import datasets
-from rnn_edge.datasets import Dataset, languages, watch
+from rnn_edge.datasets import Dataset, characters, languages, watch
 from rnn_edge.errors import MissingError
 
 
@@ -18,7 +18,7 @@ def loaded(name: str) -> Dataset:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("name", ["italy_power_demand", "japanese_vowels", "languages", "watch"])
+@pytest.mark.parametrize("name", ["home_commands", "italy_power_demand", "japanese_vowels", "languages", "watch"])
 def test_always_the_same_and_whole(name: str) -> None:
     data, again = loaded(name), loaded(name)
     for part, same in ((data.train, again.train), (data.calibration, again.calibration), (data.test, again.test)):
@@ -87,8 +87,8 @@ def test_languages_hold_out_lines() -> None:
     data = loaded("languages")
     assert data.train.group is not None and data.test.group is not None
     assert not set(data.train.group) & set(data.test.group)
-    assert data.train.x.dtype == np.int32 and data.train.x.shape[1] == languages.MAX_CHARACTERS
-    assert data.train.x.max() < languages.VOCABULARY and data.classes == languages.LANGUAGES
+    assert data.train.x.dtype == np.int32 and data.train.x.shape[1] == characters.MAX_CHARACTERS
+    assert data.train.x.max() < characters.VOCABULARY and data.classes == languages.LANGUAGES
     seen = {sequence.tobytes() for sequence in data.train.x}
     assert not any(sequence.tobytes() in seen for sequence in data.test.x)
     assert len({sequence.tobytes() for sequence in data.test.x}) == len(data.test)
@@ -98,5 +98,5 @@ def test_languages_hold_out_lines() -> None:
 def test_languages_know_their_characters() -> None:
     data = loaded("languages")
     real = data.train.x[data.train.x > 0]
-    assert np.mean(real == languages.UNKNOWN) < 0.01
-    assert set(np.unique(real)) >= set(languages.tokens("abcdefghijklmnopqrstuvwxyzéäüñçğışå"))
+    assert np.mean(real == characters.UNKNOWN) < 0.01
+    assert set(np.unique(real)) >= set(characters.tokens("abcdefghijklmnopqrstuvwxyzéäüñçğışå"))

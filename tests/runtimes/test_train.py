@@ -104,6 +104,16 @@ def test_same_seed_same_model() -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_tokens_that_change_in_every_epoch() -> None:
+    described = model_spec(every_step=True, embedding=True)
+    options = described.train.model_copy(update={"crop": 0.5, "unknown": 0.2, "alike": True})
+    changing = described.model_copy(update={"train": options})
+    results = [trained(model, dataset(tokens=True)) for model in (changing, changing, described)]
+    first, same, other = ([weight.tolist() for weight in result.model.get_weights()] for result in results)
+    assert first == same != other
+    assert np.isfinite(results[0].history["val_loss"]).all()
+
+
 def test_output_at_every_step_and_tokens() -> None:
     result = trained(model_spec(every_step=True, embedding=True), dataset(tokens=True))
     assert result.model.output_shape == (None, None, 2)
