@@ -109,7 +109,8 @@ class TrainSpec(Section):
     does not stop before and keeps the last weights.
     `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
     `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
-    (steps) and `scale` (share of the amplitude) change the sequences of the training part anew in every epoch.
+    (steps), `rotation` (degrees, of channels in triples x, y, z) and `scale` (share of the amplitude) change the
+    sequences of the training part anew in every epoch.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -122,6 +123,7 @@ class TrainSpec(Section):
     class_weights: Literal["none", "balanced"] = "none"
     noise: Annotated[float, Field(ge=0, le=10)] = 0.0
     shift: Annotated[int, Field(ge=0, le=65536)] = 0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     patience: Annotated[int, Field(ge=1)] = 20
@@ -130,7 +132,7 @@ class TrainSpec(Section):
     @property
     def augmentation(self) -> bool:
         """Are sequences changed in every epoch?"""
-        return bool(self.noise or self.shift or self.scale)
+        return bool(self.noise or self.shift or self.rotation or self.scale)
 
 
 class ExportSpec(Section):
@@ -210,7 +212,7 @@ class ModelSpec(Section):
     def _check_augmentation(self) -> ModelSpec:
         if self.train.augmentation and isinstance(self.network.layers[0], EmbeddingSpec):
             raise ValueError(
-                "train.noise, shift and scale change numbers, and the first layer is an embedding of tokens"
+                "train.noise, shift, rotation and scale change numbers, and the first layer is an embedding of tokens"
             )
         return self
 
