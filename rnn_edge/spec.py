@@ -16,7 +16,6 @@ from .ir.replies import fault
 from .layer_specs import (
     TAGS,
     ConvSpec,
-    Count,
     DenseSpec,
     EmbeddingSpec,
     GlobalPoolSpec,
@@ -26,6 +25,7 @@ from .layer_specs import (
     kind_of,
 )
 from .sections import Section, read, sentence, shown
+from .train_spec import TrainSpec
 
 __all__ = [
     "FILE_NAME",
@@ -126,42 +126,6 @@ class NetworkSpec(Section):
         return any(kind_of(layer) in ("conv", "pool", "global_pool") for layer in self.layers)
 
 
-class TrainSpec(Section):
-    """Adam, stopped when the loss on the share `validation` has not improved for `patience` epochs.
-
-    `decay`: "cosine" lowers the learning rate to zero over `epochs` (I. Loshchilov and F. Hutter, arXiv:1608.03983),
-    does not stop before and keeps the last weights.
-    `alike`: batches hold sequences of similar lengths, so that little time goes into padding.
-    `tbptt`: gradients go back at most so many steps, and the state is carried on (0: through whole sequences).
-    `class_weights`: "balanced" lets every class count the same. `noise` (share of each channel's deviation), `shift`
-    (steps) and `scale` (share of the amplitude), `crop` (the longest beginning that is cut off, as a share of the
-    sequence) and `unknown` (share of tokens that become token 1) change the training part anew in every epoch.
-    """
-
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
-    batch: Count = 32
-    alike: bool = False
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
-    decay: Literal["none", "cosine"] = "none"
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
-    tbptt: Annotated[int, Field(ge=0, le=65536)] = 0
-    class_weights: Literal["none", "balanced"] = "none"
-    noise: Annotated[float, Field(ge=0, le=10)] = 0.0
-    shift: Annotated[int, Field(ge=0, le=65536)] = 0
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    crop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    unknown: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    patience: Annotated[int, Field(ge=1)] = 20
-    loss: Literal["sparse_categorical_crossentropy", "mse", "mae"] = "sparse_categorical_crossentropy"
-
-    @property
-    def augmentation(self) -> bool:
-        """Are sequences changed in every epoch?"""
-        return bool(self.noise or self.shift or self.scale or self.crop or self.unknown)
-
-
 class ExportSpec(Section):
     """`input_percentile`: the share of input values that must fit without saturation; `output`: type of the result;
     `weights`: bits of each."""
@@ -252,9 +216,9 @@ class ModelSpec(Section):
     @model_validator(mode="after")
     def _check_augmentation(self) -> ModelSpec:
         train, tokens = self.train, isinstance(self.network.layers[0], EmbeddingSpec)
-        if tokens and (train.noise or train.shift or train.scale):
+        if tokens and (train.noise or train.shift or train.rotation or train.scale):
             raise ValueError(
-                "train.noise, shift and scale change numbers, and the first layer is an embedding of tokens"
+                "train.noise, shift, rotation and scale change numbers, and the first layer is an embedding of tokens"
             )
         if train.unknown and not tokens:
             raise ValueError("train.unknown changes tokens, and the first layer is no embedding")

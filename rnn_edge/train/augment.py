@@ -1,8 +1,9 @@
 """Sequences made a little different in every epoch, of the training part only.
 
 Noise, scaling and shifting of sensor windows: T. T. Um et al., "Data augmentation of wearable sensor data for
-Parkinson's disease monitoring using convolutional neural networks", ICMI 2017. Tokens that become unknown: word dropout
-of M. Iyyer et al., "Deep Unordered Composition Rivals Syntactic Methods for Text Classification", ACL 2015.
+Parkinson's disease monitoring using convolutional neural networks", ICMI 2017; rotation as there, of small angles.
+Tokens that become unknown: word dropout of M. Iyyer et al., "Deep Unordered Composition Rivals Syntactic Methods for
+Text Classification", ACL 2015.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ def deviations(split: Split) -> NDArray[np.float32]:
 
 
 def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], random: np.random.Generator) -> Split:
-    """The split with `crop`, `shift`, `scale`, `noise` and `unknown` of the options drawn anew, in this order.
+    """The split with `crop`, `shift`, `rotation`, `scale`, `noise` and `unknown` of the options drawn anew, in this order.
 
     A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length:
-    what moves out is lost, and the first or last real step fills the gap.
+    what moves out is lost, and the first or last real step fills the gap. With `rotation` the number of channels is a
+    multiple of three, and one rotation turns all triples of a sequence.
     """
     if options.crop:
         split = _cropped(split, options.crop, random)
@@ -40,6 +42,9 @@ def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], ra
         moved = random.integers(-options.shift, options.shift + 1, (count, 1))
         source = np.clip(np.arange(steps) - moved, 0, split.lengths[:, None] - 1)
         x = np.take_along_axis(x, source[..., None], axis=1)
+    if options.rotation:
+        turned = x.reshape(count, -1, 3) @ _rotations(count, options.rotation, random).transpose(0, 2, 1)
+        x = turned.reshape(x.shape)
     if options.scale:
         x = x * random.uniform(1 - options.scale, 1 + options.scale, (count, 1, 1)).astype(np.float32)
     if options.noise:
@@ -58,3 +63,16 @@ def _cropped(split: Split, share: float, random: np.random.Generator) -> Split:
     x = np.take_along_axis(split.x, source, axis=1)
     real = (steps < lengths[:, None]).reshape(len(split), -1, *(1,) * (split.x.ndim - 2))
     return replace(split, x=np.where(real, x, np.zeros(1, x.dtype)), lengths=lengths)
+
+
+def _rotations(count: int, degrees: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """Matrices `[count, 3, 3]`: axes of any direction, angles from 0 to `degrees`, all equally likely."""
+    axis = random.standard_normal((count, 3))
+    x, y, z = (axis / np.linalg.norm(axis, axis=1, keepdims=True)).T
+    angle = np.deg2rad(random.uniform(0, degrees, (count, 1, 1)))
+    zero = np.zeros(count)
+    # Rodrigues' formula, with the matrix of the cross product by the axis.
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(count, 3, 3)
+    matrices = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    turned: NDArray[np.float32] = matrices.astype(np.float32)
+    return turned

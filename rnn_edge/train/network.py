@@ -64,6 +64,10 @@ def check(spec: ModelSpec, dataset: Dataset) -> None:
         raise UserError(
             f"{dataset.name} says what is asked at which step, so no step may move: remove train.shift and train.crop."
         )
+    if x.ndim == 3 and x.shape[2] % 3 and spec.train.rotation:
+        raise UserError(
+            f"{dataset.name} has {x.shape[2]} channels, and only triples x, y, z can be rotated: remove train.rotation."
+        )
     if values and spec.train.class_weights != "none":
         raise UserError(f"{dataset.name} holds values and no classes: remove train.class_weights.")
     if isinstance(first, EmbeddingSpec):

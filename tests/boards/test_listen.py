@@ -152,7 +152,7 @@ def test_the_bundled_words_on_a_board(tmp_path: Path) -> None:
             heard = run(own, [pcm], witness)
     except MissingError as error:
         pytest.skip(str(error))
-    assert heard.frames == 2997 and len(said) > 5
+    assert heard.frames == 2999 and len(said) > 5
     found = [
         word for word in said if any(d.word == word.word and 0 < d.time - word.start < 2.0 for d in heard.detections)
     ]

@@ -66,6 +66,7 @@ def test_every_cell_of_keras_is_a_layer(tmp_path: Path, name: str) -> None:
             "`train.class_weights` is 'all', accepted is 'none' or 'bal",
         ),
         ("epochs = 3", "epochs = 3\nscale = 1.0", "`train.scale` is 1.0, accepted is less than 1"),
+        ("epochs = 3", "epochs = 3\nrotation = 181", "`train.rotation` is 181, accepted is less than or equal to 180"),
         ("epochs = 3", "epochs = 3\nshift = 0.5", "`train.shift` is 0.5, accepted is a valid integer"),
         ("epochs = 3", "epochs = 3\nvalidation = 1.0", "`train.validation` is 1.0, accepted is less than 1"),
         ("epochs = 3", "epochs = 3\n[export]\noutput = 'int4'", "`export.output` is 'int4', accepted is 'int16' or"),
@@ -121,14 +122,12 @@ def test_no_file(tmp_path: Path) -> None:
         spec.load(tmp_path)
 
 
-@pytest.mark.parametrize("option", ["noise = 0.1", "shift = 1", "scale = 0.1"])
+@pytest.mark.parametrize("option", ["noise = 0.1", "shift = 1", "rotation = 9", "scale = 0.1"])
 def test_tokens_are_not_changed_at_random(tmp_path: Path, option: str) -> None:
     text = GOOD.replace(
         "layers = [", 'normalization = false\nlayers = [ { layer = "embedding", vocabulary = 9, width = 4 },'
     )
-    with pytest.raises(
-        ModelError, match="train.noise, shift and scale change numbers, and the first layer is an embed"
-    ):
+    with pytest.raises(ModelError, match="train.noise, shift, rotation and scale change numbers, and the first layer"):
         load(tmp_path, text.replace("epochs = 3", f"epochs = 3\n{option}"))
 
 

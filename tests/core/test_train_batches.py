@@ -17,11 +17,11 @@ from rnn_edge.train.batches import PADDING, Batch, asked, batches, class_factors
 from rnn_edge.train.checkpoint import Checkpoint, Course, fingerprint
 
 
-def split(count: int = 12, steps: int = 9, seed: int = 0) -> Split:
+def split(count: int = 12, steps: int = 9, seed: int = 0, channels: int = 2) -> Split:
     random = np.random.default_rng(seed)
     lengths = random.integers(2, steps + 1, count)
     lengths[0] = steps
-    x = random.normal(5, 2, (count, steps, 2)).astype(np.float32)
+    x = random.normal(5, 2, (count, steps, channels)).astype(np.float32)
     x[np.arange(steps) >= lengths[:, None]] = 0
     return Split(x, lengths, random.integers(0, 3, count))
 
@@ -142,9 +142,34 @@ def test_unknown_hides_tokens_of_lines_and_of_nothing_else() -> None:
     assert (both.x > 0).sum() == both.lengths.sum() < lengths.sum()
 
 
-@pytest.mark.parametrize("options", [{"noise": 0.1}, {"scale": 0.1}, {"shift": 3}, {"crop": 0.5}])
+@pytest.mark.parametrize("degrees", [1.0, 30.0, 180.0])
+def test_rotation_turns_all_triples_of_a_sequence_alike(degrees: float) -> None:
+    x = np.random.default_rng(0).normal(5, 2, (200, 9, 6)).astype(np.float32)
+    x[:, 5:] = 0
+    part = Split(x, np.full(200, 5), np.zeros(200, np.int64))
+    turned = changed({"rotation": degrees}, part=part).x
+    assert not turned[:, 5:].any() and turned.dtype == np.float32
+    before, after = (one[:, :5].reshape(200, -1, 3).astype(np.float64) for one in (x, turned))
+    found = np.linalg.pinv(before) @ after  # one matrix a sequence
+    np.testing.assert_allclose(before @ found, after, atol=1e-4)
+    np.testing.assert_allclose(found @ found.transpose(0, 2, 1), np.broadcast_to(np.eye(3), found.shape), atol=1e-4)
+    assert (np.linalg.det(found) > 0).all()  # turned and not mirrored
+    angle = np.rad2deg(np.arccos(np.clip((np.trace(found, axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert 0.95 * degrees < angle.max() <= degrees + 0.1 and angle.min() < 0.1 * degrees
+
+
+def test_rotation_prefers_no_direction() -> None:
+    x = np.broadcast_to(np.array([0, 0, 1], np.float32), (4000, 1, 3))
+    part = Split(x, np.ones(4000, np.int64), np.zeros(4000, np.int64))
+    tilt = changed({"rotation": 60.0}, part=part).x[:, 0, :2]
+    assert (np.abs(tilt.mean(axis=0)) < 0.02).all() and tilt.std(axis=0)[0] == pytest.approx(
+        tilt.std(axis=0)[1], rel=0.1
+    )
+
+
+@pytest.mark.parametrize("options", [{"noise": 0.1}, {"scale": 0.1}, {"shift": 3}, {"crop": 0.5}, {"rotation": 9.0}])
 def test_the_same_seed_changes_the_same(options: dict[str, Any]) -> None:
-    one, same, other = (changed(options, seed).x for seed in (0, 0, 1))
+    one, same, other = (changed(options, seed, split(channels=3)).x for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other) and one.dtype == np.float32
 

@@ -76,6 +76,11 @@ def test_a_rare_class_is_found_when_it_counts_the_same(every_step: bool) -> None
         (spec(2, every_step=False), "label", "asks something at every step: set network.every_step to true"),
         (spec(2, shift=1), "label", "no step may move: remove train.shift"),
         (
+            spec(2, rotation=30.0),
+            "label",
+            "own has 1 channels, and only triples x, y, z can be rotated: remove train.r",
+        ),
+        (
             spec(1, activation="linear", loss="mae", class_weights="balanced"),
             "value",
             "holds values and no classes: remove train.class_weights",
