@@ -28,7 +28,7 @@ def deviations(split: Split) -> NDArray[np.float32]:
 
 
 def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], random: np.random.Generator) -> Split:
-    """The split with `crop`, `shift`, `rotation`, `scale`, `noise` and `unknown` of the options drawn anew, in this order.
+    """The split with `crop`, `shift`, `rotation`, `scale`, `noise` and `unknown` of the options, drawn in this order.
 
     A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length:
     what moves out is lost, and the first or last real step fills the gap. With `rotation` the number of channels is a
