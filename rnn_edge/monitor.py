@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import UserError
 from .ir.arithmetic import IntArray
-from .ir.program import Program
+from .ir.program import Program, check_streams
 from .ir.quantize_input import from_float
 from .link import Link
 from .outputs import FloatArray, decide, dequantize
@@ -29,8 +29,10 @@ class Seen:
 def monitor(link: Link, program: Program, lines: Iterable[str]) -> Iterator[Seen]:
     """Take a step for each line of values; an empty line begins a new sequence, `#` begins a comment.
 
-    UserError with the number of a line that is no step of this model. The steps before it were taken.
+    UserError with the number of a line that is no step of this model, whose steps before it were taken; and where the
+    model cannot follow a stream.
     """
+    check_streams(program)
     link.reset(INSTANCE)
     step = 0
     for number, line in enumerate(lines, 1):

@@ -267,9 +267,10 @@ class IntReading(Reading):
     def operand(self, x: Signal) -> Signal:
         """`x` as operand of a product: int16 values are narrowed in scheme int8, once each.
 
-        Not what convolutions take and give: that has no end of its own, so that 8 bits of it would be few.
+        Not what convolutions take and give, nor a sum of all steps: those have no end of their own, so that 8 bits of
+        them would be few.
         """
-        wide = x.form == WIDE_INPUT or x.form.endswith(".out")
+        wide = x.form == WIDE_INPUT or x.form.endswith((".out", ".total"))
         if self.scheme == "int16x8" or wide or self.values[x.name].dtype == "int8":
             return x
         if x.name not in self._narrowed:

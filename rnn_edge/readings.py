@@ -219,7 +219,7 @@ def _states_of(layer: Layer, form: str) -> list[tuple[str, str, int]]:
         case BidirectionalLayer():
             return _states_of(layer.ahead, form) + _states_of(layer.back, form)
         case GlobalPoolLayer():
-            return [(f"{layer.kind}0", UNIT if layer.kind == "max" else f"{layer.name}.sum", layer.units)]
+            return [(f"{layer.kind}0", UNIT if layer.kind == "max" else f"{layer.name}.total", layer.units)]
     return []
 
 

@@ -185,7 +185,7 @@ def _defines(program: Program, scratch: int) -> list[str]:
             ("INPUT_ZERO_POINT", zero_point, ""),
         ]
     rows = [
-        ("INPUTS", x.size, ""),
+        ("INPUTS", x.size, _rows(program)),
         *read,
         ("OUTPUTS", y.size, ""),
         ("OUTPUT_SCALE", float_literal(y.scale), f"{'logit' if program.softmax else 'output'} = y * scale"),
@@ -193,6 +193,13 @@ def _defines(program: Program, scratch: int) -> list[str]:
         ("SCRATCH_BYTES", scratch, "of arrays on the stack while a step runs, at most"),
     ]
     return with_notes([(f"#define {upper}_{name} {value}", note) for name, value, note in rows])
+
+
+def _rows(program: Program) -> str:
+    """What of a sequence one step reads, where that is not one row."""
+    if program.mirrored:
+        return "row t of the sequence, then row T - 1 - t of its T rows"
+    return f"{program.rate} rows of the sequence, the earlier ones first" if program.rate > 1 else ""
 
 
 def _crcs(shared: Tables, own: Sequence[Tables]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ProgramError
+from ..errors import ProgramError, UserError
 from ..files import write_atomically
 
 SEMANTICS = 1
@@ -121,6 +121,16 @@ class Program:
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+
+def check_streams(program: Program) -> Program:
+    """The program; UserError where it cannot follow a stream, because its steps read a sequence from both ends."""
+    if program.mirrored:
+        raise UserError(
+            f"{program.name} reads every sequence from both ends, and a stream has no end: use `rnn-edge verify`, or "
+            "train a network that goes one way."
+        )
+    return program
 
 
 def _to_json(program: Program) -> str:

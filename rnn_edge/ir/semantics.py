@@ -26,6 +26,10 @@ stands for the real number `s * value`, or `s * (value - zero_point)` for the in
 |---|---|---|---|
 | input, scheme `int8` | int8 | calibrated range / 255, float32 | calibrated, folded into the bias as `b - zp * sum(w)` |
 | input, scheme `int16x8` | int16 | calibrated peak / 32767, float32 | 0 |
+| input of a convolution, scheme `int8` | int8 | calibrated peak / 127, float32 | 0 |
+| window of a convolution on the input | int16 | that of the input | 0 |
+| output of a convolution | int16 | 2^-k, the finest that holds the calibrated peak times 1.25 | 0 |
+| sum over all steps | int16 | 2^-k, the finest that holds twice the calibrated peak; k in 14 to 8 | 0 |
 | token | int32 | 1 | 0 |
 | weight | int8, -127 to 127 | one a row, float32 | 0 |
 | bias | int64 in files, int32 in C | `s_x * s_W[row]` | 0 |

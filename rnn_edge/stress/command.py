@@ -49,14 +49,14 @@ def _run(files: Artifacts, steps: int, seed: int) -> list[Stress]:
 
     from .. import progress
     from ..ir.check import check
-    from ..ir.program import load
+    from ..ir.program import check_streams, load
     from ..keras_import import import_keras
     from .run import stress as run
     from .streams import Sequences, all_streams
 
-    program = check(load(files.program_json, files.program_npz))
+    program = check_streams(check(load(files.program_json, files.program_npz)))
     model = import_keras(files.float_keras, files.name)
     with np.load(files.test_set, allow_pickle=False) as test:
-        sequences = Sequences(test["x"], test["lengths"])
+        sequences = Sequences(*model.rows.of(test["x"], test["lengths"]))
     with progress.stepping(steps) as done:
         return run(program, model, all_streams(program, sequences, seed), steps, done)
