@@ -54,9 +54,12 @@ void counters_begin(const model_input *x, uint16_t steps)
         count(&counters.steps, true);
 #ifndef MODEL_TOKENS
         count_inputs(x);
-#endif
         x += MODEL_INPUTS;
+#endif
     }
+#ifdef MODEL_TOKENS
+    (void)x;
+#endif
 }
 
 void counters_end(void)

@@ -61,7 +61,7 @@ def test_random_programs(seed: int, tmp_path: Path) -> None:
 
 
 def test_there_is_something_to_count() -> None:
-    made = [random_program(seed) for seed in range(24)]
+    made = [random_program(seed) for seed in range(48)]
     of_gates = [sum(expected(one, script(one)).saturated[: len(gates(one))]) for one in made]
     of_states = [sum(expected(one, script(one)).saturated[len(gates(one)) :]) for one in made]
     assert sum(count > 0 for count in of_gates) > 5 and sum(count > 0 for count in of_states) > 5

@@ -52,9 +52,10 @@ def exact_cases() -> tuple[Case, ...]:
     """Every network in every format, calm and saturated; inputs with zero points at both ends; random programs."""
     made: list[tuple[str, Program]] = []
     for network in networks.NETWORKS:
+        over_time = network.front or network.global_pool or network.both_ways
         for scheme in SCHEMES:
             for output in OUTPUTS:
-                for gain in (1.0, 4.0):
+                for gain in (4.0,) if over_time else (1.0, 4.0):
                     program = networks.program(network, scheme, output, gain=gain)
                     made.append((f"{network.id}-{scheme}-{output}-{gain:g}", program))
     for network in networks.STACKS:
