@@ -22,7 +22,7 @@ from rnn_edge.vectors import Command
 from rnn_edge.vectors import play as play_session
 from tests.c.builds import BUILDS, inputs, limits_of, script, usable
 from tests.c.devices import CORE, build_device, start
-from tests.networks import NETWORKS, STACKS, Network, program
+from tests.networks import STACKS, Network, program
 from tests.random_programs import random_program
 
 
@@ -40,9 +40,9 @@ def assert_counted(link: Link, made: Program, commands: list[Command]) -> Counte
     return found
 
 
-@pytest.mark.parametrize("index", range(len(NETWORKS)))
+@pytest.mark.parametrize("index", range(len(STACKS)))
 def test_networks(index: int, tmp_path: Path) -> None:
-    made = program(NETWORKS[index], ("int8", "int16x8")[index % 2], ("int16", "int8")[index // 2 % 2])
+    made = program(STACKS[index], ("int8", "int16x8")[index % 2], ("int16", "int8")[index // 2 % 2])
     payload = least_payload(made, CORE)
     binary = build_device(made, tmp_path, ("gcc", "clang")[index % 2], payload, limits=limits_of(made))
     with start(binary) as link:

@@ -29,9 +29,7 @@ def written(folder: Path, **changes: Any) -> Path:
 
 def test_all_sets() -> None:
     assert set(datasets.all_sets()) >= {"japanese_vowels", "italy_power_demand"}
-    with pytest.raises(
-        UserError, match="no data set 'sine': use one of home_commands, italy_power_demand"
-    ):
+    with pytest.raises(UserError, match="no data set 'sine': use one of home_commands, italy_power_demand"):
         datasets.load("sine")
 
 
