@@ -37,6 +37,7 @@ OPERATORS = {
     "Max",
     "Split",
     "Slice",
+    "Concat",
     "Scan",
 }
 INTEGERS = {"INT8", "INT16", "INT32", "INT64", "BOOL"}

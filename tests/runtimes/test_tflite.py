@@ -32,6 +32,8 @@ STEP_BUILTINS = {
     ("QUANTIZE", 2),
     ("RELU", 2),
     ("GATHER", 2),
+    ("MAXIMUM", 4),
+    ("CONCATENATION", 3),
 }
 SEQUENCE_BUILTINS = STEP_BUILTINS | {
     ("WHILE", 1),
