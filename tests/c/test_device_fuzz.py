@@ -94,5 +94,6 @@ def test_every_frame_has_its_answer(network: Network, compiler: str, counts: boo
     binary = build_device(made, tmp_path, compiler, PAYLOAD, limits=limits)
     answers = [wire.decode(coded)[0] for coded in frames_of(binary, sent)]
     statuses = assert_answers(answers[1:], sent, FakeDevice(made, PAYLOAD, CORE, limits=limits))
-    assert all(statuses[status] > 50 for status in range(6)) and statuses[wire.OK] > FRAMES // 5
+    # A sixth is fine: two of the requests are refused by a board that does not count.
+    assert all(statuses[status] > 50 for status in range(6)) and statuses[wire.OK] > FRAMES // 6
     assert (statuses[wire.NO_COUNTERS] > 50) != counts

@@ -185,11 +185,11 @@ def two_inputs() -> Any:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: stacked([L.Bidirectional(L.GRU(3))], False), r"\(Bidirectional\) is not supported"),
+        (lambda: stacked([L.UpSampling1D(2), L.GRU(3)], False), r"\(UpSampling1D\) is not supported"),
         (lambda: stacked([L.GRU(3), L.Lambda(abs, output_shape=(3,))], False), r"\(Lambda\) is not supported"),
         (lambda: stacked([keras.Sequential([keras.Input((None, 3)), L.GRU(3)])], False), "Sequential"),
         (lambda: stacked([L.RNN(L.GRUCell(3))], False), r"\(RNN\) is not supported"),
-        (lambda: stacked([L.Conv1D(3, 3), L.GRU(3)], False), r"\(Conv1D\) is not supported"),
+        (lambda: stacked([L.SpatialDropout1D(0.1), L.GRU(3)], False), r"\(SpatialDropout1D\) is not supported"),
         (lambda: stacked([L.GRU(3, go_backwards=True)], False), "go_backwards=True"),
         (lambda: stacked([L.GRU(3, activation="relu")], False), "activation='relu'"),
         (lambda: stacked([L.Dense(3)], False), "has no recurrent layer, one of .*GRU.* is needed"),
