@@ -27,6 +27,14 @@ class Rows:
         """Channels of the sensor, where a step reads `inputs` values."""
         return inputs // (2 if self.mirrored else self.rate)
 
+    def names(self, channels: tuple[str, ...]) -> tuple[str, ...]:
+        """What the inputs of a step are called, where the channels of the sensor have names."""
+        if self.mirrored:
+            return channels + tuple(f"{name} from the end" for name in channels)
+        if self.rate == 1:
+            return channels
+        return tuple(f"{name}, row {row + 1}" for row in range(self.rate) for name in channels)
+
     def of(self, x: NDArray[Any], lengths: NDArray[np.int64]) -> Sequences:
         """Sequences `[batch, rows, channels]` of `lengths` real rows as inputs `[batch, steps, inputs]` and real steps.
 

@@ -84,7 +84,7 @@ def open_source(target: str, artifacts: Artifacts, calibration: Path | None) -> 
         calibration=_samples(model, data.calibration.x, data.calibration.lengths, data.calibration.y),
         test=_samples(model, data.test.x, data.test.lengths, data.test.y),
         classes=data.classes,
-        channels=data.channels,
+        channels=model.rows.names(data.channels),
         raw_unit=described.data.raw_unit if features is None else LogMel.unit,
         input_percentile=described.export.input_percentile,
         output=described.export.output,

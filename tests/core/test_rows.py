@@ -35,6 +35,13 @@ def test_both_ends_of_each_sequence_meet() -> None:
     np.testing.assert_array_equal(rows.back(x, steps)[0], X)
 
 
+def test_every_input_of_a_step_has_a_name() -> None:
+    for rows, width in ((Rows(), 2), (Rows(rate=3), 6), (Rows(mirrored=True), 4)):
+        names = rows.names(("ax", "ay"))
+        assert len(set(names)) == width and rows.channels(width) == 2
+        assert rows.names(()) == ()
+
+
 def test_a_sequence_without_a_step_is_refused() -> None:
     with pytest.raises(UserError, match="A sequence has 5 rows and a step of this network reads 6: give longer ones"):
         Rows(rate=6).of(X, LENGTHS)
