@@ -1,7 +1,8 @@
 """Every cell on the same tasks: accuracy, size and instructions of a step, as a table in Markdown.
 
 `nice python experiments/cells.py > docs/cells.md` needs TensorFlow, gcc for Arm and QEMU. It trains each cell in the
-place of the recurrent layer of a bundled model, with the settings of that model, which were chosen for a GRU.
+place of the recurrent layer of a bundled model, with the settings of that model, which were chosen for a GRU, and
+stacks that were chosen to be small. `python experiments/cells.py watch` makes the table of one task alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,10 @@ from rnn_edge.quantize import quantize
 from rnn_edge.source import dataset_of
 from rnn_edge.train import save, train
 
-TASKS = ("vowels", "watch")
+GRU = "gru"
 SEEDS = (0, 1, 2)
 BOARD = "mps2-an386"
-COLUMNS = ("cell", "float", "int8", "parameters", "flash", "RAM", "instructions a step")
+COLUMNS = ("cell", "units", "float", "int8", "parameters", "flash", "of the GRU's", "RAM", "instructions a step")
 
 PAGE = f"""# Cells
 
@@ -54,6 +56,19 @@ bytes with `-Os`, instructions with `-O2`.
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Recurrent layers of one cell, `units` each; `dropout` is that of the model where it is None."""
+
+    cell: str
+    units: tuple[int, ...]
+    dropout: float | None = None
+
+
+# Beside every cell with the units of the model: stacks that need at most 60 % of the flash of its GRU.
+TASKS: dict[str, tuple[Stack, ...]] = {"vowels": (), "watch": (Stack("min_gru", (16, 16), 0.1),)}
+
+
+@dataclass(frozen=True)
 class Run:
     """One cell on one task with one seed."""
 
@@ -62,17 +77,17 @@ class Run:
     parameters: int
 
 
-def trained(task: str, cell: str, seed: int, data: Dataset) -> Run:
-    """`task` with `cell` in the place of its recurrent layers."""
+def trained(task: str, stack: Stack, seed: int, data: Dataset) -> Run:
+    """`task` with `stack` in the place of its recurrent layers."""
     described = spec.load(MODELS / task)
-    layers = tuple(
-        layer.model_copy(update={"layer": cell}) if isinstance(layer, spec.RecurrentSpec) else layer
-        for layer in described.network.layers
-    )
-    network = described.network.model_copy(update={"layers": layers})
+    kept = described.network
+    recurrent = tuple(spec.RecurrentSpec(layer=stack.cell, units=units) for units in stack.units)
+    layers = *recurrent, *(layer for layer in kept.layers if not isinstance(layer, spec.RecurrentSpec))
+    dropout = kept.dropout if stack.dropout is None else stack.dropout
+    network = kept.model_copy(update={"layers": layers, "dropout": dropout})
     result = train(described.model_copy(update={"network": network}), data, seed, lambda *epoch: None)
     with tempfile.TemporaryDirectory() as folder:
-        model = import_keras(save(result, Path(folder)), f"{task}_{cell}")
+        model = import_keras(save(result, Path(folder)), f"{task}_{stack.cell}")
     ranges = calibrate(model, _steps(data.calibration.x), data.calibration.lengths)
     program = quantize(model, ranges, classes=data.classes)
     found = quality(model, program, _steps(data.test.x), data.test.lengths, data.test.y)
@@ -83,34 +98,58 @@ def _steps(x: NDArray[Any]) -> NDArray[Any]:
     return x[..., None] if x.ndim == 2 else x
 
 
-def row(task: str, cell: str, data: Dataset) -> list[str]:
-    runs = [trained(task, cell, seed, data) for seed in SEEDS]
+@dataclass(frozen=True)
+class Row:
+    """Means of the accuracies over the seeds, and the costs of the first one; bytes and instructions."""
+
+    stack: Stack
+    accuracies: tuple[float, float]
+    parameters: int
+    flash: int
+    ram: int
+    instructions: int
+
+    def text(self, gru: Row) -> str:
+        shares = [f"{100 * accuracy:.1f} %" for accuracy in self.accuracies]
+        units = " + ".join(map(str, self.stack.units))
+        flash = [f"{self.flash:,}", f"{self.flash / gru.flash:.0%}".replace("%", " %")]
+        numbers = [f"{self.parameters:,}", *flash, f"{self.ram:,}", f"{self.instructions:,}"]
+        return f"| {' | '.join([self.stack.cell, units, *shares, *numbers])} |"
+
+
+def measured(task: str, stack: Stack, data: Dataset) -> Row:
+    runs = [trained(task, stack, seed, data) for seed in SEEDS]
     fast, small = (_measured(runs[0].program, profile) for profile in ("speed", "size"))
-    accuracies = [np.mean([getattr(run.quality, name) for run in runs]) for name in ("float_accuracy", "accuracy")]
+    means = [float(np.mean([getattr(run.quality, name) for run in runs])) for name in ("float_accuracy", "accuracy")]
     flash = small.sizes.code + small.sizes.tables + small.sizes.weights
-    shares = [f"{100 * accuracy:.1f} %" for accuracy in accuracies]
-    return [cell, *shares, f"{runs[0].parameters:,}", f"{flash:,}", f"{small.ram:,}", f"{fast.mean:,}"]
+    return Row(stack, (means[0], means[1]), runs[0].parameters, flash, small.ram, fast.mean)
 
 
 def _measured(program: Program, profile: str) -> Measurement:
     return measure(Subject(program.name, program.name, program), replace(Target(load(BOARD)), profile=profile))
 
 
-def main() -> None:
-    print(PAGE)
-    for task in TASKS:
-        described = spec.load(MODELS / task)
-        data = dataset_of(described, MODELS / task)
-        units = " and ".join(
-            str(layer.units) for layer in described.network.layers if isinstance(layer, spec.RecurrentSpec)
-        )
-        print(f"## {task}: {described.task[0].lower()}{described.task[1:]}, {units} units\n")
-        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-        for cell in all_cells():
-            print(f"| {' | '.join(row(task, cell, data))} |", flush=True)
-            print(task, cell, file=sys.stderr)
-        print()
+def table(task: str) -> None:
+    described = spec.load(MODELS / task)
+    data = dataset_of(described, MODELS / task)
+    units = tuple(layer.units for layer in described.network.layers if isinstance(layer, spec.RecurrentSpec))
+    print(f"## {task}: {described.task[0].lower()}{described.task[1:]}\n")
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    gru = None
+    others = (Stack(cell, units) for cell in all_cells() if cell != GRU)
+    for stack in (Stack(GRU, units), *others, *TASKS[task]):
+        row = measured(task, stack, data)
+        gru = gru or row
+        print(row.text(gru), flush=True)
+    print()
+
+
+def main(tasks: Sequence[str]) -> None:
+    if not tasks:
+        print(PAGE)
+    for task in tasks or TASKS:
+        table(task)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

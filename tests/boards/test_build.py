@@ -56,10 +56,31 @@ def assert_same_bytes(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("model", NAMES)
+LARGEST = ("chat", "kws")
+"""Of the bundled models, in flash and in RAM: where these have room, every other one has."""
+
+
+def test_no_model_is_larger_than_the_largest(tmp_path: Path) -> None:
+    made = {model: bundled(model).build(load("mps2-an386"), tmp_path / model).footprint for model in NAMES}
+    assert max(NAMES, key=lambda model: made[model].flash_bytes) in LARGEST
+    assert max(NAMES, key=lambda model: made[model].ram_bytes) in LARGEST
+
+
+@pytest.mark.parametrize("model", LARGEST)
 @pytest.mark.parametrize("board_id", BOARD_IDS)
 def test_every_board_has_room_for_every_bundled_model(board_id: str, model: str, tmp_path: Path) -> None:
-    board, source = load(board_id), bundled(model)
+    """But for one that listens on 2 KiB of RAM."""
+    board = load(board_id)
+    if model == "kws" and board.memory.ram.size <= 2048:
+        with pytest.raises(FitError, match=r"it needs [\d,]+ bytes of RAM \(stack [\d,]+, features [\d,]+, "):
+            bundled(model).build(board, tmp_path)
+    else:
+        assert_sizes_are_true(bundled(model).build(board, tmp_path), board)
+
+
+@pytest.mark.parametrize("board_id", BOARD_IDS)
+def test_what_is_built_twice_is_the_same(board_id: str, tmp_path: Path) -> None:
+    board, source = load(board_id), bundled("power")
     made = source.build(board, tmp_path / "one")
     source.build(board, tmp_path / "a" / "deeper" / "other")
     assert_same_bytes(tmp_path / "one", tmp_path / "a" / "deeper" / "other")

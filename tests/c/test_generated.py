@@ -18,22 +18,22 @@ from tests.networks import GOLDEN, NETWORKS, STACKS, Network, golden_program, on
 from tests.random_programs import random_program
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
+@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=lambda number: NETWORKS[number].id)
 @pytest.mark.parametrize("scheme", ["int8", "int16x8"])
 @pytest.mark.parametrize("output", ["int16", "int8"])
-def test_networks(network: Network, scheme: str, output: str, tmp_path: Path) -> None:
-    made = program(network, scheme, output)
-    for build in FAST:
-        assert_exact(usable(build), made, tmp_path, script(made))
+def test_networks(number: int, scheme: str, output: str, tmp_path: Path) -> None:
+    """Each compiler has every network in both schemes and with both outputs, in half of their combinations."""
+    made = program(NETWORKS[number], scheme, output)
+    build = FAST[(number + (scheme == "int8") + (output == "int8")) % 2]
+    assert_exact(usable(build), made, tmp_path, script(made))
 
 
-@pytest.mark.parametrize("build", FAST, ids=lambda build: build.name)
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.id)
-def test_networks_with_weights_of_4_bits(network: Network, build: CHost, tmp_path: Path) -> None:
-    made = program(network, gain=3.0, weight_bits=4)
+@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=lambda number: NETWORKS[number].id)
+def test_networks_with_weights_of_4_bits(number: int, tmp_path: Path) -> None:
+    made = program(NETWORKS[number], gain=3.0, weight_bits=4)
     text = (export(made, tmp_path).c_folder / f"{made.name}.c").read_text()
     assert "rnn_matvec4_" in text
-    assert_exact(usable(build), made, tmp_path, script(made))
+    assert_exact(usable(FAST[number % 2]), made, tmp_path, script(made))
 
 
 @pytest.mark.parametrize("network", one_of_each_cell(), ids=lambda network: network.id)

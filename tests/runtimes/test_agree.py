@@ -15,7 +15,7 @@ from rnn_edge.runtimes.feeds import typed_input, typed_sequence
 from rnn_edge.runtimes.python_process import PythonRuntime
 from rnn_edge.script import random_inputs
 from tests import networks
-from tests.runtimes.cases import RUNTIMES, exact_cases, flat, golden_case, results_of, run_cases, single_steps, within
+from tests.runtimes.cases import RUNTIMES, exact_cases, golden_case, results_of, run_cases, single_steps, within
 
 EXACT = [runtime for runtime in RUNTIMES if runtime.contract is Contract.EXACT]
 CLOSE = [runtime for runtime in RUNTIMES if runtime.contract is Contract.WITHIN]
@@ -29,6 +29,11 @@ saturated, one step differed by up to 1,672 behind two layers (one layer: 17 in 
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cases")
+
+
 def installed(runtime: PythonRuntime) -> None:
     found = runtime.find()
     if isinstance(found, Missing):
@@ -36,13 +41,13 @@ def installed(runtime: PythonRuntime) -> None:
 
 
 @pytest.mark.parametrize("runtime", EXACT, ids=lambda runtime: runtime.name)
-def test_exact_on_every_network(runtime: PythonRuntime, tmp_path: Path) -> None:
+def test_exact_on_every_network(runtime: PythonRuntime, folder: Path) -> None:
     installed(runtime)
-    cases = [within(runtime, case) for case in exact_cases()]
-    *answers, golden = results_of(runtime, [*cases, golden_case()], tmp_path)
+    cases = within(runtime, exact_cases())
+    *answers, golden = results_of(runtime, [*cases, golden_case()], folder)
     compared = 0
     for case, answer in zip(cases, answers, strict=True):
-        expected = flat(case.expected())
+        expected = case.expected
         assert answer.shape == expected.shape, case.name
         assert np.array_equal(answer, expected), f"{case.name}: {np.count_nonzero(answer != expected)} differ"
         compared += len(expected)
@@ -53,13 +58,13 @@ def test_exact_on_every_network(runtime: PythonRuntime, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runtime", CLOSE, ids=lambda runtime: runtime.name)
-def test_close_from_step_to_step(runtime: PythonRuntime, tmp_path: Path) -> None:
+def test_close_from_step_to_step(runtime: PythonRuntime, folder: Path) -> None:
     """From the same states one step differs little; over many steps the difference of a chaotic network can grow."""
     installed(runtime)
     cases = single_steps()
     largest = 0
-    for case, answer in zip(cases, results_of(runtime, cases, tmp_path), strict=True):
-        expected = flat(case.expected())
+    for case, answer in zip(cases, results_of(runtime, cases, folder), strict=True):
+        expected = case.expected
         assert answer.shape == expected.shape, case.name
         largest = max(largest, int(np.abs(answer - expected).max()))
     print(f"{runtime.name}: largest difference {largest}")
@@ -67,11 +72,11 @@ def test_close_from_step_to_step(runtime: PythonRuntime, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("runtime", EXACT, ids=lambda runtime: runtime.name)
-def test_trace_gives_every_value(runtime: PythonRuntime, tmp_path: Path) -> None:
+def test_trace_gives_every_value(runtime: PythonRuntime, folder: Path) -> None:
     installed(runtime)
     cases = [case for case in single_steps() if case.name.endswith("-1")]
     cases = [replace(case, commands=case.commands[:6]) for case in cases]
-    for case, answer in zip(cases, run_cases(runtime, cases, tmp_path, "trace"), strict=True):
+    for case, answer in zip(cases, run_cases(runtime, cases, folder, "trace"), strict=True):
         for moment, (load, step) in enumerate(zip(case.commands[::2], case.commands[1::2], strict=True)):
             assert step.x is not None
             expected = Interpreter(case.program).trace(step.x, [state[None] for state in load.states])

@@ -1,0 +1,131 @@
+"""Weights of 4 bits on the bundled models: accuracy before and after quantization-aware training, bytes, instructions.
+
+`nice python experiments/four_bits.py > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU. It starts from the
+stored weights of each model, so nothing is trained but the program of 4 bits; names of models may follow.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from numpy.typing import NDArray
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+from rnn_edge import quality, spec
+from rnn_edge.bench.measurement import Measurement
+from rnn_edge.bench.run import Target, measure
+from rnn_edge.bench.subjects import Subject
+from rnn_edge.board import load
+from rnn_edge.calibrate import calibrate
+from rnn_edge.datasets import Dataset
+from rnn_edge.float_model import FloatModel
+from rnn_edge.ir.program import Program
+from rnn_edge.keras_import import import_keras
+from rnn_edge.paths import MODELS
+from rnn_edge.qat.refine import refine
+from rnn_edge.quality import Quality
+from rnn_edge.quantize import quantize
+from rnn_edge.source import dataset_of
+from rnn_edge.train import begun, prepare, save
+
+SEED = 0
+BOARD = "mps2-an386"
+COLUMNS = (
+    "model", "float", "8 bits", "4 bits", "4 bits, trained", "same class", "signal to noise",
+    "weights", "flash", "instructions a step",
+)  # fmt: skip
+
+PAGE = f"""# Weights of 4 bits
+
+`[export] weights = 4` in a model.toml, or `--weights 4`, stores two weights in a byte. Rounding to 4 bits costs
+accuracy, which quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) wins back: every step of it runs
+the integer program itself, with straight-through gradients.
+
+Each row starts from the stored float weights of a bundled model, seed {SEED}. Accuracies are shares of the test split
+(R2 for `demand`); float is that of the stored weights. Same class and signal to noise compare the trained program of
+4 bits with the float network that has the same weights. Weights and flash (weights, tables, code with `-Os`) are bytes,
+instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
+
+`nice python experiments/four_bits.py > docs/four_bits.md` writes this page.
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A bundled model and what it is measured on."""
+
+    name: str
+    described: spec.ModelSpec
+    data: Dataset
+
+    def program(self, model: FloatModel, bits: int) -> Program:
+        """As export makes it."""
+        calibration, export = self.data.calibration, self.described.export
+        ranges = calibrate(model, _steps(calibration.x), calibration.lengths, export.input_percentile)
+        return quantize(model, ranges, classes=self.data.classes, weight_bits=bits)
+
+    def quality(self, model: FloatModel, program: Program) -> Quality:
+        test = self.data.test
+        return quality.measure(model, program, _steps(test.x), test.lengths, test.y)
+
+
+def refined(task: Task) -> FloatModel:
+    """The stored weights after quantization-aware training with weights of 4 bits."""
+    export = task.described.export.model_copy(update={"weights": 4})
+    described = task.described.model_copy(update={"export": export})
+    start = begun(described, task.data, SEED, MODELS / task.name / "float.keras")
+    ready = prepare(described, task.data, SEED)
+    refine(start.model, described, task.data, (ready.training, ready.validation), SEED, lambda *epoch: None)
+    with TemporaryDirectory() as folder:
+        return import_keras(save(start, Path(folder)), task.name)
+
+
+def row(name: str) -> str:
+    described = spec.load(MODELS / name)
+    task = Task(name, described, dataset_of(described, MODELS / name))
+    stored, trained = import_keras(MODELS / name / "float.keras", name), refined(task)
+    programs = [task.program(stored, 8), task.program(stored, 4), task.program(trained, 4)]
+    eight, rounded = (task.quality(stored, program) for program in programs[:2])
+    four = task.quality(trained, programs[2])
+    accuracies = [_percent(one) for one in (eight.float_accuracy, eight.accuracy, rounded.accuracy, four.accuracy)]
+    small = [_measured(program, "size").sizes for program in (programs[0], programs[2])]
+    fast = [_measured(program, "speed").mean for program in (programs[0], programs[2])]
+    flash = [sizes.code + sizes.tables + sizes.weights for sizes in small]
+    costs = [_change(each) for each in ([sizes.weights for sizes in small], flash, fast)]
+    cells = [f"`{name}`", *accuracies, _percent(four.agreement), f"{four.snr_db:.1f} dB", *costs]
+    return f"| {' | '.join(cells)} |"
+
+
+def _steps(x: NDArray[Any]) -> NDArray[Any]:
+    return x[..., None] if x.ndim == 2 else x
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _change(values: Sequence[int]) -> str:
+    return " to ".join(f"{value:,}" for value in values)
+
+
+def _measured(program: Program, profile: str) -> Measurement:
+    return measure(Subject(program.name, program.name, program), replace(Target(load(BOARD)), profile=profile))
+
+
+def main(names: Sequence[str]) -> None:
+    print(PAGE)
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for name in names or sorted(path.parent.name for path in MODELS.glob("*/model.toml")):
+        print(row(name), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
