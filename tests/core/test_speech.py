@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rnn_edge import datasets
-from rnn_edge.datasets.speech import RATE_HZ, Pcm, Utterance, clips, espeak, flite, voices
+from rnn_edge.datasets.speech import RATE_HZ, Pcm, Utterance, accents, clips, espeak, flite, voices
 from rnn_edge.datasets.speech.scene import SNR_DB, scene
 from rnn_edge.datasets.speech.stream import stream
 from rnn_edge.datasets.speech.waveform import at_rate, trimmed
@@ -98,6 +98,25 @@ def test_the_background_is_all_else() -> None:
     assert sum(not clip.utterances for clip in drawn) == 40
     # a word to be found either ended long ago or is far from its end
     assert len(ends) == 80 and all(end < 0.54 or end > 1.1 for end in ends)
+
+
+def test_no_background_is_what_a_listener_would_call_a_word() -> None:
+    drawn = [clip for clip in clips.draw(bank(), 1, 2000, np.random.default_rng(0)) if clip.label == 0]
+    for clip in drawn:
+        ends = [start + len(said.pcm) for start, said in clip.utterances if said.word in SAID]
+        assert not any(clips.SAMPLES - 0.7 * RATE_HZ < end <= clips.SAMPLES for end in ends)
+        cut = [said.word for start, said in clip.utterances if start + len(said.pcm) > clips.SAMPLES]
+        assert "no" not in cut
+    assert sum(len(clip.utterances) == 2 for clip in drawn) > 400
+
+
+def test_another_accent_has_other_vowels_and_the_same_stress() -> None:
+    assert accents.said("'V|p", (("V", "U"),)) == "'U|p"
+    assert accents.said("n|,oU|'E", (("oU", "V|U"), ("a", "A:"))) == "n|,V|U|'E"
+    drawn = [accents.draw(np.random.default_rng(seed)) for seed in range(50)]
+    assert len(set(drawn)) == 50
+    for own, others in accents.SETS.items():
+        assert {dict(vowels)[own] for vowels in drawn} == set(others)
 
 
 def test_clips_in_processes_are_the_clips_here() -> None:

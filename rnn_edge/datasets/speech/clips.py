@@ -1,7 +1,8 @@
 """Clips of 1.5 s to learn words from, as a device meets them: in the middle of a stream that has no beginning.
 
 A word ends in the last part of its clip, often after another one; the background is everything else, such as other
-words, a word of long ago, or one that has only begun.
+words, a word of long ago, or one that has only begun. No background is what a listener would call a word: none holds
+the end of one that is not of long ago, and half of "no" or "go" is a short one, so that these are never cut.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from ...features import LogMel
 from . import RATE_HZ, Utterance
 from .scene import scene
+from .words import OPEN
 
 SAMPLES = 3 * RATE_HZ // 2
 BACKGROUND = "background"
@@ -98,11 +100,12 @@ _Placed = tuple[int, Utterance]
 
 
 def _clip(last: _Placed | None, source: Bank, label: int, rng: np.random.Generator) -> Clip:
-    """Half of the clips with a word have another one before it."""
+    """Half of the clips with a word have another one before it, unless that would be the word of the clip."""
     utterances: tuple[_Placed, ...] = () if last is None else (last,)
     if last is not None and rng.random() < 0.5:
-        before = source.any(rng)
-        utterances = ((last[0] - int(rng.integers(*_GAP)) - len(before.pcm), before), last)
+        before, end = source.any(rng), last[0] - int(rng.integers(*_GAP))
+        if label or before.word in source.others or end <= SAMPLES - _LONG_AGO[0]:
+            utterances = ((end - len(before.pcm), before), last)
     # Noise alone belongs to a voice as well, so that it is learned or held out like all else.
     voice = last[1].voice if last else source.any(rng).voice
     return Clip(utterances, label, voice, int(rng.integers(2**32)))
@@ -126,7 +129,7 @@ def _past(source: Bank, rng: np.random.Generator) -> _Placed:
 
 
 def _begun(source: Bank, rng: np.random.Generator) -> _Placed:
-    utterance = _one(source.words, rng)
+    utterance = _one({word: said for word, said in source.words.items() if word not in OPEN}, rng)
     return SAMPLES - int(rng.uniform(*_BEGUN) * len(utterance.pcm)), utterance
 
 

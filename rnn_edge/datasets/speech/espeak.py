@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from ...errors import MissingError
-from . import RATE_HZ, Pcm
+from . import RATE_HZ, Pcm, accents
 from .waveform import at_rate, trimmed
 
 _NAMES = """
@@ -29,12 +29,13 @@ _NAMES = """
 VARIANTS = tuple(_NAMES.split())
 """Timbres: those of eSpeak NG 1.51 that are no whisper, croak or effect."""
 
-ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
+ACCENTS = ("en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 
 _LIBRARY = "libespeak-ng.so.1"
 _SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
 _RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
-_UTF8 = 1
+_UTF8, _PHONEMES = 1, 0x100
+_SEPARATED = ord("|") << 8  # the character between phonemes
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _JOBS = 2
 _AT_ONCE = 1500  # words
@@ -45,6 +46,7 @@ class Voice:
     """A speaker and how it speaks: `rate` in words a minute, `pitch` and `pitch_range` 0 to 100.
 
     `speed` above 1 plays the samples faster, so that formants and pitch are higher, as of a shorter vocal tract.
+    `vowels` are said instead of those of the accent.
     """
 
     accent: str
@@ -53,6 +55,7 @@ class Voice:
     pitch: int
     pitch_range: int
     speed: float = 1.0
+    vowels: accents.Vowels = ()
 
 
 def speak(asked: Sequence[tuple[str, Voice]]) -> list[Pcm]:
@@ -84,10 +87,17 @@ def _say(word: str, voice: Voice) -> Pcm:
     _check(library.espeak_SetVoiceByName(name.encode()), f"the voice {name}")
     for parameter, value in ((_RATE, voice.rate), (_PITCH, voice.pitch), (_RANGE, voice.pitch_range)):
         _check(library.espeak_SetParameter(parameter, value, 0), f"{value} as parameter {parameter}")
-    text = word.encode() + b"\0"
+    spelled = f"[[{accents.said(_phonemes(library, word), voice.vowels)}]]" if voice.vowels else word
+    text = spelled.encode() + b"\0"
     _heard.clear()
-    _check(library.espeak_Synth(text, len(text), 0, 0, 0, _UTF8, None, None), repr(word))
+    _check(library.espeak_Synth(text, len(text), 0, 0, 0, _UTF8 | _PHONEMES, None, None), repr(word))
     return trimmed(at_rate(np.frombuffer(b"".join(_heard), np.int16), rate_hz * voice.speed, RATE_HZ))
+
+
+def _phonemes(library: ctypes.CDLL, word: str) -> str:
+    """As the voice that is set says the word."""
+    text = ctypes.c_char_p(word.encode())
+    return str(library.espeak_TextToPhonemes(ctypes.byref(text), _UTF8, _SEPARATED).decode())
 
 
 _heard: list[bytes] = []
@@ -109,7 +119,7 @@ def _library() -> tuple[ctypes.CDLL, int]:
         library = ctypes.CDLL(_LIBRARY)
     except OSError as error:
         raise MissingError(f"The words are spoken by {_LIBRARY} ({error}): run `apt install libespeak-ng1`.") from error
-    library.espeak_Info.restype = ctypes.c_char_p
+    library.espeak_Info.restype = library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, None, _DO_NOT_EXIT)
     if rate_hz <= 0:
         raise MissingError(f"{_LIBRARY} does not find its voices: run `apt install espeak-ng-data`.")

@@ -85,7 +85,7 @@ def _noise(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     shape = hertz ** (-rng.uniform(0.0, 2.0) / 2)
     centre, width = np.exp(rng.uniform(np.log(100), np.log(6000))), rng.uniform(0.1, 1.0)  # width in nats
     shape *= 1 + rng.uniform(0, 4) * np.exp(-((np.log(hertz / centre) / width) ** 2))
-    noise = np.fft.irfft(shape * np.fft.rfft(rng.standard_normal(size)), size)
+    noise = np.fft.irfft(shape * rng.standard_normal((len(hertz), 2)).view(np.complex128)[:, 0], size)
     scaled: NDArray[np.float64] = noise / _rms(noise)
     return scaled
 

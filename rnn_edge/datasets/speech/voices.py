@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import Utterance, espeak, flite
+from . import Utterance, accents, espeak, flite
 
 HELD_ACCENTS = ("en-gb-x-rp", "en-029")
 HELD_SPEAKER = "rms"
@@ -20,6 +20,7 @@ _PITCHES = (20, 85)
 _RANGES = (20, 90)
 _SPEEDS = (0.85, 1.18)
 _STRETCHES = (0.75, 1.35)
+_SHIFTED = 0.7  # of the words for training
 
 Counts = Sequence[tuple[str, int]]
 """Words, and how often each is said."""
@@ -32,16 +33,16 @@ def held_variants() -> tuple[str, ...]:
 
 
 def learned_espeak(counts: Counts, rng: np.random.Generator) -> list[Utterance]:
-    """Said by the timbres and accents for training, all at random, some played faster or slower."""
+    """Said by the timbres and accents for training, all at random, played faster or slower, most with other vowels."""
     held = held_variants()
     variants = [variant for variant in espeak.VARIANTS if variant not in held]
-    accents = [accent for accent in espeak.ACCENTS if accent not in HELD_ACCENTS]
-    return _espeak(counts, variants, accents, _SPEEDS, rng)
+    learned = [accent for accent in espeak.ACCENTS if accent not in HELD_ACCENTS]
+    return _espeak(counts, variants, learned, _SPEEDS, rng, _SHIFTED)
 
 
 def unheard_espeak(counts: Counts, rng: np.random.Generator) -> list[Utterance]:
     """Said by timbres in accents of which training has neither."""
-    return _espeak(counts, held_variants(), HELD_ACCENTS, (1.0, 1.0), rng)
+    return _espeak(counts, held_variants(), HELD_ACCENTS, (1.0, 1.0), rng, 0.0)
 
 
 def learned_flite(counts: Counts, rng: np.random.Generator) -> list[Utterance]:
@@ -58,16 +59,18 @@ def unheard_flite(counts: Counts, rng: np.random.Generator) -> list[Utterance]:
 def _espeak(
     counts: Counts,
     variants: Sequence[str],
-    accents: Sequence[str],
+    spoken: Sequence[str],
     speeds: tuple[float, float],
     rng: np.random.Generator,
+    shifted: float,
 ) -> list[Utterance]:
     asked = []
     for word, count in counts:
         for _ in range(count):
             rate, pitch, pitch_range = (int(rng.integers(*limits)) for limits in (_RATES, _PITCHES, _RANGES))
-            variant, accent = variants[rng.integers(len(variants))], accents[rng.integers(len(accents))]
-            asked.append((word, espeak.Voice(accent, variant, rate, pitch, pitch_range, rng.uniform(*speeds))))
+            variant, accent = variants[rng.integers(len(variants))], spoken[rng.integers(len(spoken))]
+            speed, vowels = rng.uniform(*speeds), accents.draw(rng) if rng.random() < shifted else ()
+            asked.append((word, espeak.Voice(accent, variant, rate, pitch, pitch_range, speed, vowels)))
     said = zip(asked, espeak.speak(asked), strict=True)
     return [Utterance(word, voice.variant, pcm) for (word, voice), pcm in said if len(pcm)]
 

@@ -3,6 +3,9 @@
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """Those of Speech Commands (P. Warden, 2018, arXiv:1804.03209) that its task of twelve classes names."""
 
+OPEN = ("no", "go")
+"""Those that end in their vowel, so that a part of one is the same word, said shorter."""
+
 _LEARNED = """
     about airport always ambulance and answerphone arm arrive ask aunt autumn baby backward bad bag baker ball banana
     bank bath bean bed bedroom beer begin believe belt big bike bird black blood blue boat bone book box brake bread
