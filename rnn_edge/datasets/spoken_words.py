@@ -29,9 +29,9 @@ VERSION = 2
 _SEED = 7
 _FLITE = "flite"
 _PARTS = ("train", "test", _FLITE)
-_CLIPS = {"train": 900, "test": 80, "flite": 40}  # of each word
+_CLIPS = {"train": 1200, "test": 80, "flite": 40}  # of each word
 _BACKGROUNDS = {"train": 4, "test": 2, "flite": 2}  # times as many clips without one
-_SPOKEN = {"train": (600, 6), "test": (80, 8), "flite": (40, 4)}  # each word, each other
+_SPOKEN = {"train": (900, 10), "test": (80, 8), "flite": (40, 4)}  # each word, each other
 _BY_FLITE = (20, 1)  # said by each of its speakers for training
 _FLITE_SHARE = 4  # one training clip in so many is said by Flite
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rnn_edge import datasets
+from rnn_edge.datasets import spoken_words
 from rnn_edge.datasets.speech import RATE_HZ, Pcm, Utterance, accents, clips, espeak, flite, voices
 from rnn_edge.datasets.speech.scene import SNR_DB, scene
 from rnn_edge.datasets.speech.stream import stream
@@ -108,6 +109,22 @@ def test_no_background_is_what_a_listener_would_call_a_word() -> None:
         cut = [said.word for start, said in clip.utterances if start + len(said.pcm) > clips.SAMPLES]
         assert "no" not in cut
     assert sum(len(clip.utterances) == 2 for clip in drawn) > 400
+
+
+def test_more_clips_to_learn_leave_the_tests_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def speak(counts: voices.Counts, rng: np.random.Generator) -> list[Utterance]:
+        return [Utterance(word, "voice", tone(rng.uniform(200, 2000), 3000)) for word, _ in counts]
+
+    for name in ("learned_espeak", "learned_flite", "unheard_espeak", "unheard_flite"):
+        monkeypatch.setattr(voices, name, speak)
+    monkeypatch.setattr(clips, "frames", lambda drawn, _: [np.stack([clips.render(clip) for clip in drawn])])
+    made = []
+    for count in (4, 8):
+        monkeypatch.setattr(spoken_words, "_CLIPS", {"train": count, "test": 2, "flite": 2})
+        made.append(spoken_words._made(LogMel()))
+    assert [len(one["train_x"]) for one in made] == [4 * 14, 8 * 14]
+    for part in ("test_x", "test_y", "flite_x", "flite_y"):
+        assert made[0][part].tolist() == made[1][part].tolist()
 
 
 def test_another_accent_has_other_vowels_and_the_same_stress() -> None:
