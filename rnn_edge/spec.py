@@ -25,7 +25,7 @@ from .layer_specs import (
     kind_of,
 )
 from .sections import Section, read, sentence, shown
-from .train_spec import TrainSpec
+from .train_spec import OF_NUMBERS, TrainSpec
 
 __all__ = [
     "FILE_NAME",
@@ -216,10 +216,9 @@ class ModelSpec(Section):
     @model_validator(mode="after")
     def _check_augmentation(self) -> ModelSpec:
         train, tokens = self.train, isinstance(self.network.layers[0], EmbeddingSpec)
-        if tokens and (train.noise or train.shift or train.rotation or train.scale):
-            raise ValueError(
-                "train.noise, shift, rotation and scale change numbers, and the first layer is an embedding of tokens"
-            )
+        numbers = [name for name in OF_NUMBERS if getattr(train, name)]
+        if tokens and numbers:
+            raise ValueError(f"train.{numbers[0]} changes numbers, and the first layer is an embedding of tokens")
         if train.unknown and not tokens:
             raise ValueError("train.unknown changes tokens, and the first layer is no embedding")
         return self

@@ -3,12 +3,15 @@
 Noise, scaling and shifting of sensor windows: T. T. Um et al., "Data augmentation of wearable sensor data for
 Parkinson's disease monitoring using convolutional neural networks", ICMI 2017; rotation as there, of small angles.
 Tokens that become unknown: word dropout of M. Iyyer et al., "Deep Unordered Composition Rivals Syntactic Methods for
-Text Classification", ACL 2015.
+Text Classification", ACL 2015. Bands and frames of sound that are covered: D. S. Park et al., "SpecAugment",
+Interspeech 2019; a stretched axis of frequency: N. Jaitly and G. Hinton, "Vocal Tract Length Perturbation improves
+speech recognition", ICML workshop 2013.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +31,13 @@ def deviations(split: Split) -> NDArray[np.float32]:
 
 
 def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], random: np.random.Generator) -> Split:
-    """The split with `crop`, `shift`, `rotation`, `scale`, `noise` and `unknown` of the options, drawn in this order.
+    """The split with what the options ask for, drawn in the order of this function.
 
     A cropped sequence has lost steps at its beginning, at least the last one stays. A shifted one keeps its length:
     what moves out is lost, and the first or last real step fills the gap. With `rotation` the number of channels is a
-    multiple of three, and one rotation turns all triples of a sequence.
+    multiple of three, and one rotation turns all triples of a sequence. With `warp` the channels are bands in the order
+    of their frequencies. What `mask` covers, one stretch of steps and one of channels, is the mean of its channel in
+    that sequence.
     """
     if options.crop:
         split = _cropped(split, options.crop, random)
@@ -45,10 +50,14 @@ def augment(split: Split, options: TrainSpec, deviation: NDArray[np.float32], ra
     if options.rotation:
         turned = x.reshape(count, -1, 3) @ _rotations(count, options.rotation, random).transpose(0, 2, 1)
         x = turned.reshape(x.shape)
+    if options.warp:
+        x = _warped(x, options.warp, random)
     if options.scale:
         x = x * random.uniform(1 - options.scale, 1 + options.scale, (count, 1, 1)).astype(np.float32)
     if options.noise:
         x = x + np.float32(options.noise) * deviation * random.standard_normal(x.shape, np.float32)
+    if options.mask:
+        x = _masked(replace(split, x=x), options.mask, random)
     if options.unknown:
         x = np.where((random.random(x.shape) < options.unknown) & real_steps(split), np.int32(_UNKNOWN), x)
     return replace(split, x=x)
@@ -63,6 +72,35 @@ def _cropped(split: Split, share: float, random: np.random.Generator) -> Split:
     x = np.take_along_axis(split.x, source, axis=1)
     real = (steps < lengths[:, None]).reshape(len(split), -1, *(1,) * (split.x.ndim - 2))
     return replace(split, x=np.where(real, x, np.zeros(1, x.dtype)), lengths=lengths)
+
+
+def _warped(x: NDArray[Any], share: float, random: np.random.Generator) -> NDArray[np.float32]:
+    """Channel c becomes what lies at channel `c * (1 + u)`, between two channels a mixture; u in -share..share."""
+    count, _, channels = x.shape
+    stretch = 1 + random.uniform(-share, share, (count, 1))
+    source = np.clip(np.arange(channels) * stretch, 0, channels - 1)
+    below = np.minimum(source.astype(np.int64), channels - 2)
+    part = (source - below).astype(np.float32)[:, None]
+    lower, upper = (np.take_along_axis(x, at[:, None], axis=2) for at in (below, below + 1))
+    warped: NDArray[np.float32] = lower + part * (upper - lower)
+    return warped
+
+
+def _masked(split: Split, share: float, random: np.random.Generator) -> NDArray[np.float32]:
+    real = real_steps(split)[..., None]
+    mean = (split.x * real).sum(axis=1, keepdims=True) / split.lengths[:, None, None]
+    steps = _stretches(split.lengths, split.x.shape[1], share, random)[..., None]
+    channels = _stretches(np.full(len(split), split.x.shape[2]), split.x.shape[2], share, random)[:, None]
+    return np.where((steps | channels) & real, mean.astype(np.float32), split.x)
+
+
+def _stretches(lengths: NDArray[np.int64], width: int, share: float, random: np.random.Generator) -> NDArray[np.bool_]:
+    """One stretch of each row `[rows, width]`, anywhere in its length; none up to `share` of that, equally likely."""
+    size = (random.random(len(lengths)) * (np.floor(share * lengths) + 1)).astype(np.int64)
+    begin = (random.random(len(lengths)) * (lengths - size + 1)).astype(np.int64)
+    at = np.arange(width)
+    inside: NDArray[np.bool_] = (at >= begin[:, None]) & (at < (begin + size)[:, None])
+    return inside
 
 
 def _rotations(count: int, degrees: float, random: np.random.Generator) -> NDArray[np.float32]:

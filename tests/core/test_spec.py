@@ -122,12 +122,14 @@ def test_no_file(tmp_path: Path) -> None:
         spec.load(tmp_path)
 
 
-@pytest.mark.parametrize("option", ["noise = 0.1", "shift = 1", "rotation = 9", "scale = 0.1"])
+@pytest.mark.parametrize(
+    "option", ["noise = 0.1", "shift = 1", "rotation = 9", "warp = 0.1", "scale = 0.1", "mask = 0.1"]
+)
 def test_tokens_are_not_changed_at_random(tmp_path: Path, option: str) -> None:
     text = GOOD.replace(
         "layers = [", 'normalization = false\nlayers = [ { layer = "embedding", vocabulary = 9, width = 4 },'
     )
-    with pytest.raises(ModelError, match="train.noise, shift, rotation and scale change numbers, and the first layer"):
+    with pytest.raises(ModelError, match=f"train.{option.split()[0]} changes numbers, and the first layer"):
         load(tmp_path, text.replace("epochs = 3", f"epochs = 3\n{option}"))
 
 

@@ -98,6 +98,34 @@ def test_scale_is_one_factor_a_sequence() -> None:
         assert 0.8 <= factor[0] <= 1.2
 
 
+def test_warp_stretches_the_axis_of_channels() -> None:
+    """Of a sequence whose channels are a straight line, the slope; the ends of the axis hold."""
+    channels = np.arange(16, dtype=np.float32)
+    part = Split(np.broadcast_to(channels, (300, 4, 16)).copy(), np.full(300, 4), np.zeros(300, np.int64))
+    warped = changed({"warp": 0.2}, part=part).x
+    slopes = warped[:, 0, 1]
+    assert slopes.min() < 0.81 and slopes.max() > 1.19 and slopes.min() >= 0.8 and slopes.max() <= 1.2
+    expected = np.minimum(slopes[:, None, None] * channels, 15)
+    np.testing.assert_allclose(warped, np.broadcast_to(expected, warped.shape), rtol=1e-5)
+
+
+def test_mask_covers_a_stretch_of_steps_and_of_channels_by_means() -> None:
+    part = split(count=400, steps=20, channels=8)
+    masked = changed({"mask": 0.5}, part=part).x
+    sizes = []
+    for before, after, length in zip(part.x, masked, part.lengths, strict=True):
+        covered = before != after
+        assert not covered[length:].any()
+        of_steps, of_channels = covered[:length].all(axis=1), covered[:length].all(axis=0)
+        assert (covered[:length] == of_steps[:, None] | of_channels).all()
+        for which, whole in ((of_steps, length), (of_channels, 8)):
+            assert np.count_nonzero(np.diff(which.astype(int), prepend=0, append=0)) <= 2 and which.sum() <= whole / 2
+        sizes.append(of_channels.sum() if length > 2 else 0)
+        means = np.broadcast_to(before[:length].mean(axis=0), (length, 8))
+        np.testing.assert_allclose(after[:length][covered[:length]], means[covered[:length]], rtol=1e-4)
+    assert set(sizes) == {0, 1, 2, 3, 4}
+
+
 def test_shift_keeps_the_length_and_repeats_the_ends() -> None:
     part = split()
     moved = set()
