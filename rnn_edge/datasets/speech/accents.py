@@ -18,11 +18,11 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "I": ("I", "i", "@"),  # kit
     "E": ("E", "e"),  # dress
     "a": ("a", "A:", "E"),  # trap
-    "V": ("V", "U", "a", "@", "O"),  # strut
+    "V": ("V", "U", "a", "@", "O", "o"),  # strut
     "0": _LOT,
     "O2": _LOT,
     "O:": ("O:", "o:", "A:"),  # thought
-    "oU": ("oU", "o:", "O:", "V|U", "0|U"),  # goat
+    "oU": ("oU", "@|U", "E|U", "o:", "O:", "V|U", "0|U"),  # goat
     "aU": ("aU", "V|U", "E|U", "a:", "o|U"),  # mouth
     "aI": ("aI", "OI", "V|I", "a:"),  # price
     "eI": ("eI", "e:", "a|I"),  # face
