@@ -13,7 +13,7 @@ from rnn_edge.board import all_boards, load
 from tests.boards.bundled import bundled
 from tests.boards.command_line import CommandLine
 
-GROUPS = ("code of model and kernels", "weights", "tables of the kernels", "state of two instances", "stack, at most")
+GROUPS = ("code of model and kernels", "weights", "tables of the kernels", "state of the instances", "stack, at most")
 COMPILER = "arm-none-eabi-gcc"
 
 
