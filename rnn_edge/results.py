@@ -32,7 +32,10 @@ def refresh(folder: Path) -> list[str]:
 def _figures(of: Metrics) -> dict[str, float | None]:
     """What follows from the weights, by name."""
     return {"parameters": of.parameters} | {
-        f"{scheme} {name}": value for scheme, quality in of.schemes.items() for name, value in asdict(quality).items()
+        f"{scheme} {name}": value
+        for scheme, quality in of.schemes.items()
+        for name, value in asdict(quality).items()
+        if value != ()  # no label at every step
     }
 
 
