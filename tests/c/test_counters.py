@@ -40,11 +40,12 @@ def assert_counted(link: Link, made: Program, commands: list[Command]) -> Counte
     return found
 
 
-@pytest.mark.parametrize("index", range(len(STACKS)))
-def test_networks(index: int, tmp_path: Path) -> None:
-    made = program(STACKS[index], ("int8", "int16x8")[index % 2], ("int16", "int8")[index // 2 % 2])
+@pytest.mark.parametrize("turn, index", enumerate((0, 2, 3, 7, 8, 10, 12)))
+def test_networks(turn: int, index: int, tmp_path: Path) -> None:
+    """Every cell, tokens, several rows a step, pooling, both ways."""
+    made = program(STACKS[index], ("int8", "int16x8")[turn % 2], ("int16", "int8")[turn // 2 % 2])
     payload = least_payload(made, CORE)
-    binary = build_device(made, tmp_path, ("gcc", "clang")[index % 2], payload, limits=limits_of(made))
+    binary = build_device(made, tmp_path, ("gcc", "clang")[turn % 2], payload, limits=limits_of(made))
     with start(binary) as link:
         assert link.info().counts
         found = assert_counted(link, made, script(made))
@@ -52,7 +53,7 @@ def test_networks(index: int, tmp_path: Path) -> None:
         assert made.tokens is not None or min(found.outside) > 0
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_programs(seed: int, tmp_path: Path) -> None:
     """Gates that are parts of a state or of the input, that two operations read, whose result nothing reads."""
     made = random_program(seed)

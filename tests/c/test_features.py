@@ -78,7 +78,7 @@ def test_pieces_of_any_size_give_the_same_frames(features: LogMel | Statistics, 
         assert built.frames(x, features, piece) == expected, piece
 
 
-@pytest.mark.parametrize("host", HOSTS, ids=lambda h: h.name)
+@pytest.mark.parametrize("host", FEW, ids=lambda h: h.name)
 def test_decisions(host: CHost, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     # peaks that come and go; two classes are equal now and then; the ends of the range
@@ -92,7 +92,7 @@ def test_decisions(host: CHost, tmp_path: Path) -> None:
         assert player(host, folder, decision=decision).detections(scores) == expected
 
 
-@pytest.mark.parametrize("host", HOSTS, ids=lambda h: h.name)
+@pytest.mark.parametrize("host", FEW, ids=lambda h: h.name)
 def test_decimation(host: CHost, tmp_path: Path) -> None:
     built = player(host, tmp_path)
     for factor, channels in ((2, 1), (3, 6), (256, 2)):

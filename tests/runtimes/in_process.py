@@ -44,7 +44,7 @@ SHAPES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(SHAPES)
 def programs_agree(shape: Shape) -> None:
     """Any scales, sizes and weights: steps and sequences from extreme states."""
