@@ -43,7 +43,8 @@ class Build:
         return [*(flag for flag in self.host.flags if flag != "-fno-sanitize-recover=all"), f"-D{self.guard}"]
 
 
-BUILDS = [Build(host, guard) for host in RUNTIMES if host.level in ("O2", "O3", "sanitize") for guard in GUARDS]
+HOSTS = ("c-gcc-O2", "c-clang-O3", "c-gcc-sanitize", "c-clang-sanitize")
+BUILDS = [Build(host, guard) for host in RUNTIMES if host.name in HOSTS for guard in GUARDS]
 
 
 @dataclass(frozen=True)
