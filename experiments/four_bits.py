@@ -1,7 +1,7 @@
 """Weights of 4 bits on the bundled models: accuracy before and after quantization-aware training, bytes, instructions.
 
-`nice python experiments/four_bits.py > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU. It starts from the
-stored weights of each model, so nothing is trained but the program of 4 bits; names of models may follow.
+`nice python experiments/four_bits.py vowels power > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU; without
+names it measures all models. It starts from their stored weights, so nothing is trained but the program of 4 bits.
 """
 
 from __future__ import annotations
@@ -46,15 +46,19 @@ COLUMNS = (
 PAGE = f"""# Weights of 4 bits
 
 `[export] weights = 4` in a model.toml, or `--weights 4`, stores two weights in a byte. Rounding to 4 bits costs
-accuracy, which quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) wins back: every step of it runs
-the integer program itself, with straight-through gradients.
+accuracy, which quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) can win back: every step of it
+runs the integer program itself, with straight-through gradients.
 
 Each row starts from the stored float weights of a bundled model, seed {SEED}. Accuracies are shares of the test split
 (R2 for `demand`); float is that of the stored weights. Same class and signal to noise compare the trained program of
 4 bits with the float network that has the same weights. Weights and flash (weights, tables, code with `-Os`) are bytes,
 instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
 
-`nice python experiments/four_bits.py > docs/four_bits.md` writes this page.
+Small models gain little: what is left are code, biases and scales, and products of 4 bits are code besides. Where
+rounding costs one or two test sequences, as here, training has nothing to win back.
+
+`nice python experiments/four_bits.py vowels power > docs/four_bits.md` writes this page; without names it measures all
+bundled models, which takes longer.
 """
 
 
