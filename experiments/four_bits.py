@@ -55,7 +55,7 @@ Each row starts from the stored float weights of a bundled model, seed {SEED}. A
 instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
 
 Small models gain little: what is left are code, biases and scales, and products of 4 bits are code besides. Where
-rounding costs one or two test sequences, as here, training has nothing to win back.
+rounding costs half a point or less, as here, training wins nothing back.
 
 `nice python experiments/four_bits.py vowels power > docs/four_bits.md` writes this page; without names it measures all
 bundled models, which takes longer.
