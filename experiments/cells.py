@@ -11,20 +11,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from rnn_edge import spec
-from rnn_edge.bench.measurement import Measurement
 from rnn_edge.bench.run import Target, measure
-from rnn_edge.bench.subjects import Subject
+from rnn_edge.bench.subjects import of_program
 from rnn_edge.board import load
 from rnn_edge.calibrate import calibrate
 from rnn_edge.cells import all_cells
@@ -36,6 +33,7 @@ from rnn_edge.paths import MODELS
 from rnn_edge.quality import Quality
 from rnn_edge.quality import measure as quality
 from rnn_edge.quantize import quantize
+from rnn_edge.rows import with_channels
 from rnn_edge.source import dataset_of
 from rnn_edge.train import save, train
 
@@ -92,14 +90,10 @@ def trained(task: str, stack: Stack, seed: int, data: Dataset) -> Run:
     result = train(described.model_copy(update={"network": network}), data, seed, lambda *epoch: None)
     with tempfile.TemporaryDirectory() as folder:
         model = import_keras(save(result, Path(folder)), f"{task}_{stack.cell}")
-    ranges = calibrate(model, _steps(data.calibration.x), data.calibration.lengths)
+    ranges = calibrate(model, with_channels(data.calibration.x), data.calibration.lengths)
     program = quantize(model, ranges, classes=data.classes)
-    found = quality(model, program, _steps(data.test.x), data.test.lengths, data.test.y)
+    found = quality(model, program, with_channels(data.test.x), data.test.lengths, data.test.y)
     return Run(program, found, count_parameters(model))
-
-
-def _steps(x: NDArray[Any]) -> NDArray[Any]:
-    return x[..., None] if x.ndim == 2 else x
 
 
 @dataclass(frozen=True)
@@ -123,14 +117,10 @@ class Row:
 
 def measured(task: str, stack: Stack, data: Dataset) -> Row:
     runs = [trained(task, stack, seed, data) for seed in SEEDS]
-    fast, small = (_measured(runs[0].program, profile) for profile in ("speed", "size"))
+    fast, small = (measure(of_program(runs[0].program), Target(load(BOARD), profile)) for profile in ("speed", "size"))
     means = [float(np.mean([getattr(run.quality, name) for run in runs])) for name in ("float_accuracy", "accuracy")]
     flash = small.sizes.code + small.sizes.tables + small.sizes.weights
     return Row(stack, (means[0], means[1]), runs[0].parameters, flash, small.ram, fast.mean)
-
-
-def _measured(program: Program, profile: str) -> Measurement:
-    return measure(Subject(program.name, program.name, program), replace(Target(load(BOARD)), profile=profile))
 
 
 def table(task: str) -> None:

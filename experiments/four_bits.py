@@ -9,20 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-from numpy.typing import NDArray
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from rnn_edge import quality, spec
-from rnn_edge.bench.measurement import Measurement
 from rnn_edge.bench.run import Target, measure
-from rnn_edge.bench.subjects import Subject
+from rnn_edge.bench.subjects import of_program
 from rnn_edge.board import load
 from rnn_edge.calibrate import calibrate
 from rnn_edge.datasets import Dataset
@@ -33,6 +29,7 @@ from rnn_edge.paths import MODELS
 from rnn_edge.qat.refine import refine
 from rnn_edge.quality import Quality
 from rnn_edge.quantize import quantize
+from rnn_edge.rows import with_channels
 from rnn_edge.source import dataset_of
 from rnn_edge.train import begun, prepare, save
 
@@ -73,12 +70,12 @@ class Task:
     def program(self, model: FloatModel, bits: int) -> Program:
         """As export makes it."""
         calibration, export = self.data.calibration, self.described.export
-        ranges = calibrate(model, _steps(calibration.x), calibration.lengths, export.input_percentile)
+        ranges = calibrate(model, with_channels(calibration.x), calibration.lengths, export.input_percentile)
         return quantize(model, ranges, classes=self.data.classes, weight_bits=bits)
 
     def quality(self, model: FloatModel, program: Program) -> Quality:
         test = self.data.test
-        return quality.measure(model, program, _steps(test.x), test.lengths, test.y)
+        return quality.measure(model, program, with_channels(test.x), test.lengths, test.y)
 
 
 def refined(task: Task) -> FloatModel:
@@ -100,16 +97,12 @@ def row(name: str) -> str:
     eight, rounded = (task.quality(stored, program) for program in programs[:2])
     four = task.quality(trained, programs[2])
     accuracies = [_percent(one) for one in (eight.float_accuracy, eight.accuracy, rounded.accuracy, four.accuracy)]
-    small = [_measured(program, "size").sizes for program in (programs[0], programs[2])]
-    fast = [_measured(program, "speed").mean for program in (programs[0], programs[2])]
+    small = [measure(of_program(program), Target(load(BOARD), "size")).sizes for program in (programs[0], programs[2])]
+    fast = [measure(of_program(program), Target(load(BOARD), "speed")).mean for program in (programs[0], programs[2])]
     flash = [sizes.code + sizes.tables + sizes.weights for sizes in small]
     costs = [_change(each) for each in ([sizes.weights for sizes in small], flash, fast)]
     cells = [f"`{name}`", *accuracies, _percent(four.agreement), f"{four.snr_db:.1f} dB", *costs]
     return f"| {' | '.join(cells)} |"
-
-
-def _steps(x: NDArray[Any]) -> NDArray[Any]:
-    return x[..., None] if x.ndim == 2 else x
 
 
 def _percent(share: float | None) -> str:
@@ -118,10 +111,6 @@ def _percent(share: float | None) -> str:
 
 def _change(values: Sequence[int]) -> str:
     return " to ".join(f"{value:,}" for value in values)
-
-
-def _measured(program: Program, profile: str) -> Measurement:
-    return measure(Subject(program.name, program.name, program), replace(Target(load(BOARD)), profile=profile))
 
 
 def main(names: Sequence[str]) -> None:

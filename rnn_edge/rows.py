@@ -61,3 +61,8 @@ class Rows:
         if self.mirrored:
             return x[..., : inputs // 2], lengths
         return x.reshape(batch, steps * self.rate, inputs // self.rate), lengths * self.rate
+
+
+def with_channels(x: NDArray[Any]) -> NDArray[Any]:
+    """Sequences `[N, T, channels]` as they are, tokens `[N, T]` as the one channel of theirs."""
+    return x if x.ndim == 3 else x[..., None]

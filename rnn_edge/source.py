@@ -19,7 +19,7 @@ from .names import check_classes, identifier
 from .paths import MODELS, Artifacts
 from .recordings.read import read as read_recordings
 from .recordings.windows import Cutting
-from .rows import Rows
+from .rows import Rows, with_channels
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _from_keras(path: Path, name: str, calibration: Path | None) -> Source:
 
 
 def _samples(model: FloatModel, x: NDArray[Any], lengths: NDArray[np.int64], y: NDArray[Any] | None = None) -> Samples:
-    x, channels = x if x.ndim == 3 else x[..., None], model.rows.channels(model.inputs)
+    x, channels = with_channels(x), model.rows.channels(model.inputs)
     if x.shape[2] != channels:
         raise UserError(
             f"The data have {x.shape[2]} channels; {model.name} takes {channels}: give it those of the training."

@@ -80,7 +80,11 @@ def choose(artifacts: Artifacts | None, shape: Shape | None, reference: bool) ->
 
 def of_model(artifacts: Artifacts) -> Subject:
     """An exported model. ProgramError where it was not exported."""
-    program = check(load(artifacts.program_json, artifacts.program_npz))
+    return of_program(check(load(artifacts.program_json, artifacts.program_npz)))
+
+
+def of_program(program: Program) -> Subject:
+    """A program that is at hand."""
     return Subject(program.name, f"{program.name}, {program.scheme}", program)
 
 

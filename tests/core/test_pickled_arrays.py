@@ -146,7 +146,7 @@ def test_refused(pickled: bytes, sentence: str) -> None:
 
 
 @given(st.binary(max_size=40), st.integers(0, 200))
-def test_damaged(noise: bytes, start: int) -> None:
+def test_what_is_damaged_raises_no_other_error(noise: bytes, start: int) -> None:
     whole = pickle.dumps({"x": [np.arange(4.0)], "y": "text"}, protocol=2)
     with contextlib.suppress(ValueError):
         pickled_arrays.read(whole[:start] + noise + whole[start + len(noise) :])
