@@ -52,7 +52,7 @@ format: setup
 
 # Train the bundled models anew, three seeds each, and keep the weights and figures in models/.
 models: setup
-	for model in vowels power demand watch workout chat kws; do $(RUN)/rnn-edge train $$model --seeds 3 --out models || exit; done
+	for model in vowels power demand watch workout chat home kws; do $(RUN)/rnn-edge train $$model --seeds 3 --out models || exit; done
 
 # Measure the stored weights of the bundled models anew, without training (kws makes its data first: a few minutes), and
 # write docs/models.md.

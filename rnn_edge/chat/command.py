@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def chat(model: str, board: str | None, port: str | None, out: Path) -> None:
     """Type a line: MODEL, `chat` by default, says what it takes it for, as you type, and answers it.
 
-    The bundled `chat` tells ten languages apart. Class and answer are those of the generated C, or of the board. Needs
-    `rnn-edge export MODEL`, and with --board `rnn-edge flash MODEL --board NAME`. From a pipe, each line is one.
+    The bundled `chat` tells ten languages apart, `home` nine commands to a home. Class and answer are those of the
+    generated C, or of the board. Needs `rnn-edge export MODEL`, and with --board `rnn-edge flash MODEL --board NAME`.
+    From a pipe, each line is one.
     """
     from . import terminal
 

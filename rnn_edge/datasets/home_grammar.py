@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-_EACH = 5  # sentences of a template, at most
+_EACH = 15  # sentences of a template, at most
 
 _WORDS = {
     "room": "kitchen|bedroom|bathroom|living room|hall|office|garage|nursery|cellar",

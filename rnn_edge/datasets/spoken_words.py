@@ -23,14 +23,14 @@ from .speech import clips, espeak, flite, voices
 from .speech.words import LEARNED_OTHERS, UNHEARD_OTHERS, WORDS
 from .wheel import cache_folder
 
-VERSION = 2
+VERSION = 3
 """Of everything that decides the samples: one more where any of it changes."""
 
 _SEED = 7
 _FLITE = "flite"
 _PARTS = ("train", "test", _FLITE)
-_CLIPS = {"train": 1200, "test": 80, "flite": 40}  # of each word
-_BACKGROUNDS = {"train": 4, "test": 2, "flite": 2}  # times as many clips without one
+_CLIPS = {"train": 1800, "test": 80, "flite": 40}  # of each word
+_BACKGROUNDS = {"train": 3, "test": 2, "flite": 2}  # times as many clips without one
 _SPOKEN = {"train": (900, 10), "test": (80, 8), "flite": (40, 4)}  # each word, each other
 _BY_FLITE = (20, 1)  # said by each of its speakers for training
 _FLITE_SHARE = 4  # one training clip in so many is said by Flite

@@ -122,7 +122,8 @@ def test_more_clips_to_learn_leave_the_tests_as_they_are(monkeypatch: pytest.Mon
     for count in (4, 8):
         monkeypatch.setattr(spoken_words, "_CLIPS", {"train": count, "test": 2, "flite": 2})
         made.append(spoken_words._made(LogMel()))
-    assert [len(one["train_x"]) for one in made] == [4 * 14, 8 * 14]
+    each = len(WORDS) + spoken_words._BACKGROUNDS["train"]
+    assert [len(one["train_x"]) for one in made] == [4 * each, 8 * each]
     for part in ("test_x", "test_y", "flite_x", "flite_y"):
         assert made[0][part].tolist() == made[1][part].tolist()
 

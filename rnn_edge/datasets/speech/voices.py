@@ -20,7 +20,7 @@ _PITCHES = (20, 85)
 _RANGES = (20, 90)
 _SPEEDS = (0.85, 1.18)
 _STRETCHES = (0.75, 1.35)
-_SHIFTED = 0.5  # of the words for training
+_SHIFTED = 0.9  # of the words for training
 
 Counts = Sequence[tuple[str, int]]
 """Words, and how often each is said."""
@@ -33,7 +33,7 @@ def held_variants() -> tuple[str, ...]:
 
 
 def learned_espeak(counts: Counts, rng: np.random.Generator) -> list[Utterance]:
-    """Said by the timbres and accents for training, all at random, played faster or slower, half with other vowels."""
+    """Said by the timbres and accents for training, all at random, played faster or slower, most with other vowels."""
     held = held_variants()
     variants = [variant for variant in espeak.VARIANTS if variant not in held]
     learned = [accent for accent in espeak.ACCENTS if accent not in HELD_ACCENTS]
