@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +26,7 @@ from rnn_edge.float_model import FloatModel
 from rnn_edge.ir.program import Program
 from rnn_edge.keras_import import import_keras
 from rnn_edge.paths import MODELS
+from rnn_edge.qat.folded import folded
 from rnn_edge.qat.refine import refine
 from rnn_edge.quality import Quality
 from rnn_edge.quantize import quantize
@@ -84,9 +85,10 @@ def refined(task: Task) -> FloatModel:
     described = task.described.model_copy(update={"export": export})
     start = begun(described, task.data, SEED, MODELS / task.name / "float.keras")
     ready = prepare(described, task.data, SEED)
-    refine(start.model, described, task.data, (ready.training, ready.validation), SEED, lambda *epoch: None)
+    model = folded(start.model)
+    refine(model, described, task.data, (ready.training, ready.validation), SEED, lambda *epoch: None)
     with TemporaryDirectory() as folder:
-        return import_keras(save(start, Path(folder)), task.name)
+        return import_keras(save(replace(start, model=model), Path(folder)), task.name)
 
 
 def row(name: str) -> str:

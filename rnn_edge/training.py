@@ -116,13 +116,14 @@ def _refined(
     trained: TrainedModel, described: spec.ModelSpec, data: Dataset, seed: int, files: Artifacts, watch: Watch
 ) -> TrainedModel:
     """After quantization-aware training."""
+    from .qat.folded import folded
     from .qat.refine import refine
 
     watch.note(f"Quantization-aware training goes on from there, with weights of {described.export.weights} bits.")
     checkpoint = Checkpoint(files.checkpoint(seed, quantized=True), watch.note)
-    ready = prepare(described, data, seed)
+    ready, model = prepare(described, data, seed), folded(trained.model)
     better = refine(
-        trained.model,
+        model,
         described,
         data,
         (ready.training, ready.validation),
@@ -132,4 +133,4 @@ def _refined(
     )
     if not better:
         watch.note("It found no smaller loss on the validation part: the weights are those from before.")
-    return replace(trained, accuracy=accuracy(trained.model, data.test))
+    return replace(trained, model=model, accuracy=accuracy(model, data.test))

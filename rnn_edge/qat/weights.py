@@ -55,7 +55,8 @@ class Weights:
 def weights_of(keras_model: Any) -> Weights:
     """The weights of a Keras model that `import_keras` takes. Its variables have less than 2^24 elements.
 
-    UserError where an element of the network is not one of a variable, or a step reads several rows.
+    Batch normalization is folded before. UserError where an element of the network is not one of a variable, or a step
+    reads several rows.
     """
     variables = list(keras_model.trainable_variables)
     values = [np.array(one) for one in variables]
@@ -71,7 +72,7 @@ def weights_of(keras_model: Any) -> Weights:
     def keep(name: str, array: Any) -> Any:
         places[name] = np.rint(array).astype(np.int64)
         if not np.array_equal(places[name], array):
-            raise UserError(f"{name} is made of several variables, by batch normalization or an average: drop --qat.")
+            raise UserError(f"{name} is a variable times the factor of an average: drop --qat.")
         return array
 
     try:

@@ -88,8 +88,8 @@ def test_verify_boards_and_a_runtime_in_one_table(rnn_edge: CommandLine) -> None
     words = ("--board", "mps2-an386", "--board", "qemu-microbit", "--runtime", "c-gcc-O2")
     table = rnn_edge.run("verify", "power", *words)
     assert fits(table)
-    equal = re.findall(r"^(\S+) .* exact +15.6 k +0 +0 ", table, re.MULTILINE)
-    assert equal == ["mps2-an386", "qemu-microbit", "c-gcc-O2"]
+    equal = dict(re.findall(r"^(\S+) .* exact +(\d+) +0 +0 ", table, re.MULTILINE))
+    assert list(equal) == ["mps2-an386", "qemu-microbit", "c-gcc-O2"] and len(set(equal.values())) == 1
     assert "3 of 3 exact runtimes computed the same integers." in table
 
 

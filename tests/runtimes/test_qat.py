@@ -25,6 +25,7 @@ tf = pytest.importorskip("tensorflow", reason="TensorFlow is missing: pip instal
 
 from rnn_edge import progress, spec  # noqa: E402
 from rnn_edge.qat import weights  # noqa: E402
+from rnn_edge.qat.folded import folded  # noqa: E402
 from rnn_edge.qat.learner import QuantizedLearner, Samples  # noqa: E402
 from rnn_edge.qat.refine import refine  # noqa: E402
 from rnn_edge.train import Prepared, batches, build, prepare  # noqa: E402
@@ -69,6 +70,33 @@ def specification(asked: str = "class", **train: Any) -> ModelSpec:
     return ModelSpec.model_validate(
         {"task": "t", "data": {"set": "own"}, "network": network, "train": options, "export": {"weights": 4}}
     )
+
+
+def normalized(center: bool, seed: int = 0) -> Any:
+    """A network with batch normalization behind layers with and without a bias, its statistics at random."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    layers, rng = keras.layers, np.random.default_rng(seed)
+    convolution = layers.Conv1D(4, 3, padding="causal", use_bias=False)
+    activations = [layers.Activation("relu"), layers.Activation("tanh")]
+    normalizations = [layers.BatchNormalization(center=center) for _ in activations]
+    front = [convolution, normalizations[0], activations[0], layers.GRU(6)]
+    behind = [layers.Dense(5), normalizations[1], activations[1], layers.Dense(CLASSES)]
+    model = keras.Sequential([keras.Input((STEPS, 2)), *front, *behind])
+    for one in normalizations:
+        one.set_weights([rng.uniform(0.5, 2, array.shape) for array in one.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_batch_normalization_is_folded_before(center: bool) -> None:
+    model, x = normalized(center), task(20, 0).x
+    one = folded(model)
+    assert len(one.layers) == len(model.layers) - 2 and folded(one) is one
+    assert np.abs(np.asarray(model(x, training=False)) - np.asarray(one(x))).max() < 1e-5
+    found = weights.weights_of(one)
+    assert sum(places.astype(bool).sum() for places in found.places.values()) == one.count_params()
 
 
 @pytest.mark.parametrize("cell", all_cells())
