@@ -1,7 +1,7 @@
 """Weights of 4 bits on the bundled models: accuracy before and after quantization-aware training, bytes, instructions.
 
-`nice python experiments/four_bits.py vowels power > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU; without
-names it measures all models. It starts from their stored weights, so nothing is trained but the program of 4 bits.
+`nice python experiments/four_bits.py > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU; with names it measures
+these models alone. It starts from their stored weights, so nothing is trained but the program of 4 bits.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ Each row starts from the stored float weights of a bundled model, seed {SEED}. A
 instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
 
 Small models gain little: what is left are code, biases and scales, and products of 4 bits are code besides. Where
-rounding costs half a point or less, as here, training wins nothing back.
+rounding costs half a point or less, training wins nothing back; where it costs more, it wins most of it back.
 
-`nice python experiments/four_bits.py vowels power > docs/four_bits.md` writes this page; without names it measures all
-bundled models, which takes longer.
+`nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """
 
 
