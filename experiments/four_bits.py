@@ -1,7 +1,7 @@
 """Weights of 4 bits on the bundled models: accuracy before and after quantization-aware training, bytes, instructions.
 
-`nice python experiments/four_bits.py > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU; with names it measures
-these models alone. It starts from their stored weights, so nothing is trained but the program of 4 bits.
+`nice python experiments/four_bits.py > docs/four_bits.md` needs TensorFlow, gcc for Arm and QEMU; with names it
+measures these models alone. It starts from their stored weights, so nothing is trained but the program of 4 bits.
 """
 
 from __future__ import annotations
