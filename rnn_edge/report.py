@@ -48,7 +48,7 @@ def _count(number: float | None) -> str:
 
 def show_models(rows: Iterable[tuple[str, str, str, Metrics | None]]) -> None:
     """Name, task, layers and metrics of each model."""
-    table = plain_table("model", "layers", "parameters", "float", "int8", "int16x8", "seeds", "baseline", left=2, gap=1)
+    table = plain_table("model", "layers", "params", "float", "int8", "int16x8", "seeds", "baseline", left=2, gap=1)
     tasks = []
     for name, task, layers, metrics in rows:
         tasks.append((name, task))
