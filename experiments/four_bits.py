@@ -53,7 +53,8 @@ Each row starts from the stored float weights of a bundled model, seed {SEED}. A
 instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
 
 Small models gain little: what is left are code, biases and scales, and products of 4 bits are code besides. Where
-rounding costs half a point or less, training wins nothing back; where it costs more, it wins most of it back.
+rounding costs half a point or less, training wins nothing back; where it costs more, it wins most of it back. `watch`
+and `workout` end above the weights they started from, because they learned more on the way.
 
 `nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """
