@@ -104,8 +104,7 @@ END_KIB = 2
 """The end of RAM that stack and variables leave to arrays."""
 
 WHOLLY = "gcc", "-O2"
-"""So a board computes the whole of its scope, and no more than SOME with another compiler or level: that takes a tenth
-of the time."""
+"""So a board computes the whole of its scope; with another compiler or level no more than SOME, in far less time."""
 
 LEVELS = {"simavr-uno": ("-Os",), "mps2-an500": ("-O2",)}
 """Not all of -Os, -O2 and -O3: more has no room in the flash of one, and the other computes as a Cortex-M4."""

@@ -99,6 +99,18 @@ def test_batch_normalization_is_folded_before(center: bool) -> None:
     assert sum(places.astype(bool).sum() for places in found.places.values()) == one.count_params()
 
 
+def test_the_command_folds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    front = '{ layer = "conv1d", filters = 3, kernel = 2, batch_normalization = true },'
+    described = (MODELS / "power" / "model.toml").read_text().replace("layers = [", f"layers = [{front}")
+    (tmp_path / "model.toml").write_text(described.replace("epochs = 200", "epochs = 2"))
+    monkeypatch.setattr("rnn_edge.qat.refine._STEPS", 1)
+    done = CliRunner().invoke(main, ["train", str(tmp_path), "--qat", "--weights", "4", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    (written,) = (tmp_path / "out").glob("*/float.keras")
+    layers = tf.keras.models.load_model(written, safe_mode=True).layers
+    assert [type(layer).__name__ for layer in layers[1:4]] == ["Conv1D", "Activation", "GRU"] and layers[1].use_bias
+
+
 @pytest.mark.parametrize("cell", all_cells())
 def test_weights_are_those_that_import_reads(cell: str) -> None:
     model = keras_model(cell)
