@@ -15,12 +15,11 @@ from .errors import UserError
 from .float_model import BidirectionalLayer, FloatModel
 from .ir.check import SCHEMES, check
 from .ir.elements import UNIT_SCALE
-from .ir.ops import faulty_rows, requantization
 from .ir.program import Op, Program, State, Value
+from .quantize_weights import WEIGHT_BITS, quantize_rows, quantize_table
 from .readings import INPUT, UNIT, WIDE_INPUT, Reading, Signal, read_body, read_head, state_names, state_starts
 
 OUTPUTS = ("int16", "int8")
-WEIGHT_BITS = (8, 4)
 
 NARROW = 256
 """Ratio of an int8 operand's scale to that of the int16 value it is narrowed from."""
@@ -42,7 +41,7 @@ def quantize(
 
     `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. In both, weights are int8 and
     states int16. `output` "int16", or "int8" (eight bits make ties between classes). `weight_bits` 8, or 4: weights of
-    products are -7 to 7 then, in the same arithmetic.
+    products are -7 to 7 then, in the same arithmetic, those of embeddings 16 times that, biases and scales short.
     """
     _check_choice(scheme, weight_bits)
     reading = IntReading(model, ranges, scheme, weight_bits)
@@ -173,48 +172,6 @@ def _float32(scale: float) -> float:
     return float(np.float32(max(scale, 2.0**-40)))
 
 
-# weights
-
-
-def quantize_rows(
-    linear: Linear, x: Value, y_scale: float, name: str, bits: int = 8
-) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.float32]]:
-    """Weight `[rows, columns]`, bias `[rows]` (zero point folded in) and scale `[rows]` of a matvec.
-
-    One scale a row. The floors keep the bias below 2^30 and the shift of a row of nearly no weights in its range;
-    where an accumulator could still pass 32 bits the row's scale is doubled until the bound holds.
-    """
-    largest, bias = np.abs(linear.weight).max(axis=1), np.abs(linear.bias)
-    end = (1 << (bits - 1)) - 1
-    scale = largest / end if bits == 8 else _least_error_scale(linear.weight, end)
-    scale = np.maximum(np.maximum(scale, bias / (x.scale * 2.0**30)), y_scale / x.scale * 2.0**-16)
-    for _ in range(16):
-        row_scale = scale.astype(np.float32)
-        exact = row_scale.astype(np.float64)[:, None]
-        weight = np.clip(np.rint(linear.weight / exact), -end, end).astype(np.int64)
-        integer_bias = np.rint(linear.bias / (exact[:, 0] * x.scale)).astype(np.int64)
-        integer_bias -= x.zero_point * weight.sum(axis=1)
-        rows = requantization(weight, integer_bias, row_scale, x, y_scale)
-        faulty = faulty_rows(rows)
-        if not len(faulty):
-            return weight.astype(np.int8), integer_bias, row_scale
-        scale[faulty] *= 2
-    raise UserError(
-        f"Row {faulty[0]} of {name} has weights up to {largest[faulty[0]]:.3g} and a bias of {bias[faulty[0]]:.3g}, "
-        "too large for 32-bit accumulators: train with weight decay or gradient clipping, or scale the input."
-    )
-
-
-def _least_error_scale(weight: FloatArray, end: int) -> FloatArray:
-    """For each row the scale whose rounded weights, cut to -end to end, are nearest: with few bits it pays to cut."""
-    largest = np.abs(weight).max(axis=1)
-    shares = np.linspace(0.5, 1.0, 26)
-    scales = np.maximum(largest[None] * shares[:, None] / end, 2.0**-40)[..., None]
-    rounded = np.clip(np.rint(weight[None] / scales), -end, end) * scales
-    best = np.square(rounded - weight[None]).sum(axis=2).argmin(axis=0)
-    return np.asarray(scales[best, np.arange(len(weight)), 0])
-
-
 class IntReading(Reading):
     """Writes the step as integer operations; payloads are sizes."""
 
@@ -248,7 +205,7 @@ class IntReading(Reading):
                 names = self._matvec(constants["weights"], constants["linear"], self.values[inputs[0].name], scale)
             case "gather":
                 size, names = constants["table"].shape[1], (f"{name}_table",)
-                self.arrays[names[0]] = np.rint(constants["table"] / scale).clip(-127, 127).astype(np.int8)
+                self.arrays[names[0]] = quantize_table(constants["table"], scale, self.weight_bits)
             case "slice":
                 begin, size = constants["begin"], constants["size"]
             case "concat":

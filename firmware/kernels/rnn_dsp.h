@@ -83,6 +83,17 @@ RNN_PIECE const uint32_t *rnn_begin_quad(uint32_t sum[4], const uint32_t *word)
     return word;
 }
 
+/* Stores or adds four rows, or the first `rows` of them. */
+RNN_PIECE void rnn_store_quad(int16_t *y, int rows, const int32_t row[4], int add)
+{
+    for (int k = 0; k < 4 && k < rows; k += 2) {
+        const uint32_t low = (uint32_t)rnn_sat16(row[k]);
+        const uint32_t high = (uint32_t)rnn_sat16(row[k + 1]);
+        const rnn_lanes v = rnn_pack_low(low, high);
+        rnn_store(y, k, rows, add ? rnn_add(rnn_load(y, k, rows), v) : v);
+    }
+}
+
 /* Scales the sums of four rows by their multipliers and stores or adds them. */
 RNN_PIECE const uint32_t *rnn_end_quad(int16_t *y, int32_t sum[4], const uint32_t *word, int add)
 {
@@ -94,12 +105,7 @@ RNN_PIECE const uint32_t *rnn_end_quad(int16_t *y, int32_t sum[4], const uint32_
             : "+&r"(word), "+&r"(sum[0]), "+&r"(sum[1]), "+&r"(sum[2]), "+&r"(sum[3])
             :
             : "r8", "r10", "r12", "lr", "memory");
-    for (int k = 0; k < 4; k += 2) {
-        const uint32_t low = (uint32_t)rnn_sat16(sum[k]);
-        const uint32_t high = (uint32_t)rnn_sat16(sum[k + 1]);
-        const rnn_lanes v = rnn_pack_low(low, high);
-        rnn_store(y, k, 4, add ? rnn_add(rnn_load(y, k, 4), v) : v);
-    }
+    rnn_store_quad(y, 4, sum, add);
     return word;
 }
 

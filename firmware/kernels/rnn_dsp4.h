@@ -11,13 +11,30 @@
 
 /* As rnn_linear. The weights are W + 8, 0 to 15, in both kinds of operand; W x + b fits 31 bits
  * (shifted left by headroom), and all sums are taken modulo 2^32. `words` is one stream: for every
- * four rows, the last ones filled up, their biases, weights and multipliers. */
+ * four rows, the last ones filled up, two words of b * 2^-bias_shift, int16, the weights, and a
+ * word with a scale in each byte. */
 typedef struct {
     int rows;
     int cols;
     int headroom;
+    int bias_shift;
     const uint32_t *words;
 } rnn_linear4;
+
+/* The bias in the upper half of a word. */
+RNN_PIECE uint32_t rnn_bias4(uint32_t upper, const rnn_linear4 *w)
+{
+    return (uint32_t)((int32_t)upper >> 16) << w->bias_shift;
+}
+
+/* rnn_scale of a row whose multiplier r * 2^(32 - t) is (16 + m) * 2^(10 + e): m begins at bit 10
+ * of `mantissa`, e at bit 0 of `exponent`. */
+RNN_PIECE int32_t rnn_scale4(uint32_t sum, uint32_t mantissa, uint32_t exponent,
+                             const rnn_linear4 *w)
+{
+    const uint32_t multiplier = ((mantissa & 0x3C00) | 0x4000) << (exponent & 15);
+    return rnn_scale(rnn_left((int32_t)sum, w->headroom), (int32_t)multiplier);
+}
 
 /* 8 sum(x), which weights of W + 8 add to every row, modulo 2^32. */
 RNN_PIECE uint32_t rnn_excess4(const int16_t *x, int cols)
@@ -87,45 +104,43 @@ RNN_PIECE const uint32_t *rnn_columns_4(uint32_t sum[4], const uint32_t *word, c
     return word;
 }
 
-/* Four rows from `word` on, scaled, stored or added. `last`: the columns behind the `whole` first.
- */
-RNN_PIECE const uint32_t *rnn_quad_4(int16_t *y, const int16_t *x, const int16_t *last, int whole,
-                                     uint32_t excess, const uint32_t *word, const rnn_linear4 *w,
-                                     int s16, int add)
+/* Four rows from `word` on, of which the first `rows` are stored or added. `last`: the columns
+ * behind the `whole` first. */
+RNN_PIECE const uint32_t *rnn_quad_4(int16_t *y, int rows, const int16_t *x, const int16_t *last,
+                                     int whole, uint32_t excess, const uint32_t *word,
+                                     const rnn_linear4 *w, int s16, int add)
 {
-    uint32_t sum[4];
-    word = rnn_begin_quad(sum, word);
-    sum[0] -= excess, sum[1] -= excess, sum[2] -= excess, sum[3] -= excess;
-    word = rnn_columns_4(sum, word, x, whole, s16);
-    word = rnn_columns_4(sum, word, last, w->cols - whole, s16);
-    int32_t row[4] = {
-        rnn_left((int32_t)sum[0], w->headroom),
-        rnn_left((int32_t)sum[1], w->headroom),
-        rnn_left((int32_t)sum[2], w->headroom),
-        rnn_left((int32_t)sum[3], w->headroom),
+    uint32_t sum[4] = {
+        rnn_bias4(word[0] << 16, w) - excess,
+        rnn_bias4(word[0], w) - excess,
+        rnn_bias4(word[1] << 16, w) - excess,
+        rnn_bias4(word[1], w) - excess,
     };
-    return rnn_end_quad(y, row, word, add);
+    word = rnn_columns_4(sum, word + 2, x, whole, s16);
+    word = rnn_columns_4(sum, word, last, w->cols - whole, s16);
+    const uint32_t scales = *word;
+    const int32_t row[4] = {
+        rnn_scale4(sum[0], scales << 6, scales, w),
+        rnn_scale4(sum[1], scales >> 2, scales >> 8, w),
+        rnn_scale4(sum[2], scales >> 10, scales >> 16, w),
+        rnn_scale4(sum[3], scales >> 18, scales >> 24, w),
+    };
+    rnn_store_quad(y, rows, row, add);
+    return word + 1;
 }
 
 /* Behind the end of an operand of int16 nothing is read: its last columns % 4 are copied. */
 RNN_INLINE void rnn_rows_4(int16_t *y, const int16_t *x, const rnn_linear4 *w, int s16, int add)
 {
     const int whole = s16 ? w->cols & ~3 : w->cols;
-    const int in_quads = w->rows & ~3;
     int16_t last[4] __attribute__((aligned(4))) = {0};
     for (int j = whole; j < w->cols; j++)
         last[j % 4] = x[j];
     const uint32_t excess = rnn_excess4(x, w->cols);
     const uint32_t *word = w->words;
-    for (int i = 0; i < in_quads; i += 4)
-        word = rnn_quad_4(y + i, x, last, whole, excess, word, w, s16, add);
-    if (in_quads < w->rows) {
-        int16_t some[4] __attribute__((aligned(4))) = {0};
-        for (int i = in_quads; i < w->rows; i++)
-            some[i % 4] = y[i];
-        rnn_quad_4(some, x, last, whole, excess, word, w, s16, add);
-        for (int i = in_quads; i < w->rows; i++)
-            y[i] = some[i % 4];
+    for (int i = 0; i < w->rows; i += 4) {
+        const int rows = w->rows % 4 == 0 ? 4 : w->rows - i; /* more than four are four */
+        word = rnn_quad_4(y + i, rows, x, last, whole, excess, word, w, s16, add);
     }
 }
 

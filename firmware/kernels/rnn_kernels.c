@@ -59,14 +59,14 @@ static int16_t saturate16(int32_t y)
     return (int16_t)(y > INT16_MAX ? INT16_MAX : y < INT16_MIN ? INT16_MIN : y);
 }
 
-/* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 17 <= t <= 32; multiplier:
- * 2 r above t - 15. v * 2 r without its lowest 16 bits does: half of 2^(t + 1) is a multiple of
- * 2^16. Products of 16 by 16 bits, each and their sum below 2^31. */
-static int16_t requantize4(uint32_t sum, int32_t headroom, uint32_t multiplier)
+/* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 17 <= t <= 32, where
+ * 2 r = (16 + m) * 2^11. v * 2 r without its lowest 16 bits does: half of 2^(t + 1) is a multiple
+ * of 2^16. Products of 16 by 16 bits, each and their sum below 2^31. */
+static int16_t requantize4(uint32_t sum, int32_t headroom, uint8_t scale)
 {
     const int32_t v = (int32_t)(sum << headroom);
-    const int32_t r2 = (int32_t)(multiplier >> 16);
-    const uint8_t shift = (uint8_t)(multiplier - 1);
+    const int32_t r2 = (int32_t)(16 + (scale >> 4)) << 11;
+    const uint8_t shift = (uint8_t)(16 - (scale & 15)); /* t - 16 */
     const int32_t product =
         (v >> 16) * r2 + (int32_t)(((uint32_t)v & 0xFFFFu) * (uint32_t)r2 >> 16);
     return saturate16(((product >> shift) + 1) >> 1);
@@ -117,8 +117,9 @@ RNN_ALWAYS_INLINE void matvec4(int16_t *y, const void *x, const RNN_FLASH rnn_li
         }
         const uint32_t sum[4] = {a, b, c, d};
         for (int32_t k = 0; k < 4 && k < w->rows - i; k++) {
-            const uint32_t acc = sum[k] - excess + (uint32_t)w->bias[i + k];
-            const int16_t result = requantize4(acc, w->headroom, w->multiplier[i + k]);
+            const uint32_t bias = (uint32_t)(int32_t)w->bias[i + k] << w->bias_shift;
+            const int16_t result =
+                requantize4(sum[k] - excess + bias, w->headroom, w->scale[i + k]);
             y[i + k] = add ? saturate16((int32_t)y[i + k] + result) : result;
         }
     }
@@ -171,6 +172,27 @@ void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int3
     const RNN_FLASH int8_t *row = table + token * n;
     for (int32_t i = 0; i < n; i++)
         y[i] = row[i];
+}
+
+/* Element i of a row with two in a byte. */
+static int8_t element4(const RNN_FLASH uint8_t *row, int32_t i)
+{
+    const uint8_t pair = row[i / 2];
+    return (int8_t)(uint8_t)(i % 2 != 0 ? pair & 0xF0 : pair << 4);
+}
+
+void rnn_gather4_operand(rnn_operand *y, const RNN_FLASH uint8_t *table, int32_t token, int32_t n)
+{
+    const RNN_FLASH uint8_t *row = table + token * ((n + 1) / 2);
+    for (int32_t i = 0; i < n; i++)
+        y[i] = (rnn_operand)(element4(row, i) + RNN_ORIGIN);
+}
+
+void rnn_gather4_s8(int8_t *y, const RNN_FLASH uint8_t *table, int32_t token, int32_t n)
+{
+    const RNN_FLASH uint8_t *row = table + token * ((n + 1) / 2);
+    for (int32_t i = 0; i < n; i++)
+        y[i] = element4(row, i);
 }
 
 void rnn_widen_s16(int16_t *y, const int8_t *x, int32_t n)

@@ -30,14 +30,16 @@ typedef struct {
 
 #ifndef RNN_DSP /* which has its own: rnn_dsp4.h */
 /* A matrix-vector product of weights of 4 bits, two a byte, with the same result; the bounds of
- * rnn_linear in rnn_portable.h hold. */
+ * rnn_linear in rnn_portable.h hold. With e = 32 - t - headroom, 0 to 15, r * 2^(32 - t - headroom)
+ * is (16 + m) * 2^(10 + e). */
 typedef struct {
     int32_t rows;
     int32_t cols;
     int32_t headroom;
-    const RNN_FLASH uint8_t *weight;      /* W + 8, W -7 to 7: see rnn_matvec4_s8 */
-    const RNN_FLASH int32_t *bias;        /* b */
-    const RNN_FLASH uint32_t *multiplier; /* 2 r above t + headroom - 15 */
+    int32_t bias_shift;
+    const RNN_FLASH uint8_t *weight; /* W + 8, W -7 to 7: see rnn_matvec4_s8 */
+    const RNN_FLASH int16_t *bias;   /* b * 2^-bias_shift */
+    const RNN_FLASH uint8_t *scale;  /* 16 m + e, one a row */
 } rnn_linear4;
 #endif
 
@@ -74,6 +76,11 @@ void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linea
 /* y = table[token], rows of n. 0 <= token < rows of the table. */
 void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
 void rnn_gather_s8(int8_t *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);
+
+/* The same, of a table with two elements in a byte, the first in the lower half: the upper four
+ * bits of an int8 whose others are 0. A row begins with a byte. */
+void rnn_gather4_operand(rnn_operand *y, const RNN_FLASH uint8_t *table, int32_t token, int32_t n);
+void rnn_gather4_s8(int8_t *y, const RNN_FLASH uint8_t *table, int32_t token, int32_t n);
 
 /* y = x */
 void rnn_widen_s16(int16_t *y, const int8_t *x, int32_t n);

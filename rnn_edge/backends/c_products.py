@@ -1,15 +1,18 @@
-"""Which kernel computes a product: by what its weights prove, and whether they fit 4 bits."""
+"""Which kernel computes a product: by what its weights prove, and whether they and their rows fit 4 bits."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ir.headroom import headroom
+from ..ir.ops import op_requantization
 from ..ir.program import Op, Program
+from ..ir.short_rows import are_short
 from ..ir.statements import Product
-from .nibbles import LARGEST
+from .nibbles import LARGEST, TABLE_STEP
 
 
 class Kernel(StrEnum):
@@ -17,14 +20,19 @@ class Kernel(StrEnum):
 
     FAST = ""
     WIDE = "64"  # a requantization in 64 bits
-    PACKED = "4"  # weights of 4 bits, two a byte
+    PACKED = "4"  # weights of 4 bits, two a byte, and short rows
 
 
 def kernel_of(program: Program, op: Op) -> Kernel:
     """The kernel of a matvec. Weights are packed where all of the program fit 4 bits, never those of one product."""
     if headroom(program, op) is None:
         return Kernel.WIDE
-    return Kernel.PACKED if _is_packed(program) and program.constants[op.constants[0]].any() else Kernel.FAST
+    return Kernel.PACKED if _is_packed(program) else Kernel.FAST
+
+
+def gather_kernel(elements: NDArray[np.int8]) -> str:
+    """What stands behind `gather` in the name of the kernel that reads such an embedding: 4 where it is packed."""
+    return "4" if not np.any(elements % TABLE_STEP) else ""
 
 
 def table_name(product: Product) -> str:
@@ -34,5 +42,9 @@ def table_name(product: Product) -> str:
 
 
 def _is_packed(program: Program) -> bool:
-    weights = [program.constants[op.constants[0]] for op in program.ops if op.kind == "matvec"]
-    return all(int(np.abs(weight).max()) <= LARGEST for weight in weights)
+    return all(_fits_4_bits(program, op) for op in program.ops if op.kind == "matvec")
+
+
+def _fits_4_bits(program: Program, op: Op) -> bool:
+    weight, bias, _ = (program.constants[name] for name in op.constants)
+    return int(np.abs(weight).max()) <= LARGEST and are_short(bias, op_requantization(program, op).r)

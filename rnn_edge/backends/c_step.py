@@ -13,7 +13,7 @@ from ..ir.statements import Loop, Move, Product
 from .c_equations import Equations
 from .c_loop import copy_lines, loop_lines
 from .c_names import Names
-from .c_products import kernel_of, table_name
+from .c_products import gather_kernel, kernel_of, table_name
 from .c_text import with_notes
 
 
@@ -176,7 +176,8 @@ class _Writer:
         match op.kind:
             case "gather":
                 kind, table = "s8" if place.area == OUTPUT else "operand", f"{self._program.name}_{op.output}_table"
-                return [(f"rnn_gather_{kind}({target}, {table}, token, {size});", note)]
+                kernel = f"gather{gather_kernel(self._program.constants[op.constants[0]])}_{kind}"
+                return [(f"rnn_{kernel}({target}, {table}, token, {size});", note)]
             case "widen":
                 return [(f"rnn_widen_s16({target}, {self._at(op.inputs[0])}, {size});", note)]
         a, b = (self._program.values[name].size for name in op.inputs)

@@ -12,9 +12,10 @@ from ..ir.plan import Plan
 from ..ir.program import Op, Program
 from ..ir.replies import packed as packed_replies
 from ..ir.statements import Move, Product
-from .c_products import Kernel, kernel_of, table_name
+from .c_products import Kernel, gather_kernel, kernel_of, table_name
 from .c_text import Table, string_literal, table
 from .layouts import Column, Layout, Linear, all_layouts
+from .nibbles import packed_table
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,10 @@ def _linear(program: Program, product: Product) -> Linear:
 
 
 def _embedding(program: Program, op: Op) -> Table:
-    return table("int8_t", f"{program.name}_{op.output}_table", program.constants[op.constants[0]])
+    elements, name = program.constants[op.constants[0]], f"{program.name}_{op.output}_table"
+    if gather_kernel(elements):
+        return table("uint8_t", name, packed_table(elements))
+    return table("int8_t", name, elements)
 
 
 def _replies(program: Program) -> Table:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ir.arithmetic import IntArray
+from ..ir.short_rows import bias_shift, scale_byte
 from .linear import Column, Field, Linear
 
 LARGEST = 7
@@ -14,6 +16,9 @@ ORIGIN = 8
 
 ROWS = 4
 """Rows side by side."""
+
+TABLE_STEP = 16
+"""What all elements of a packed embedding are multiples of."""
 
 
 def packed(weight: IntArray) -> IntArray:
@@ -25,9 +30,18 @@ def packed(weight: IntArray) -> IntArray:
 
 
 def packed_fields(linear: Linear) -> dict[str, Field]:
-    """Fields of rnn_linear4: a multiplier has 2 r in its upper half and a shift in its lowest byte."""
+    """Fields of rnn_linear4."""
+    shift = bias_shift(linear.bias)
     return {
+        "bias_shift": shift,
         "weight": Column("uint8_t", packed(linear.weight)),
-        "bias": Column("int32_t", linear.bias),
-        "multiplier": Column("uint32_t", linear.r << 17 | (linear.t - 15)),
+        "bias": Column("int16_t", linear.bias >> shift),
+        "scale": Column("uint8_t", scale_byte(linear.r, linear.t)),
     }
+
+
+def packed_table(elements: NDArray[np.int8]) -> IntArray:
+    """The `elements` [tokens, columns] of an embedding as rnn_gather4_s8 reads them [tokens, bytes of a row]."""
+    upper = np.pad(elements.astype(np.int64), ((0, 0), (0, elements.shape[1] % 2))) >> 4 & 15
+    pairs: IntArray = upper[:, 0::2] | upper[:, 1::2] << 4
+    return pairs

@@ -146,6 +146,11 @@ static void products64(void)
         SHOW("gather_operand", token, result, sizeof result);
         rnn_narrow(result8, operand, COLS);
         SHOW("narrow", token, result8, sizeof result8);
+        rnn_gather4_s8(result8, (const RNN_FLASH uint8_t *)tokens_table, token, COLS);
+        SHOW("gather4_s8", token, result8, sizeof result8);
+        rnn_gather4_operand(operand, (const RNN_FLASH uint8_t *)tokens_table, token, COLS);
+        rnn_narrow(result8, operand, COLS);
+        SHOW("gather4_operand", token, result8, sizeof result8);
     }
     const uint32_t crc = rnn_crc32(0, tokens_table, sizeof tokens_table);
     SHOW("crc32", 0, &crc, sizeof crc);

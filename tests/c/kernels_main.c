@@ -64,6 +64,19 @@ static void gather(int n, int token, int tokens)
     GIVE(y, n);
 }
 
+/* Two elements in a byte. */
+static void gather4(int n, int token, int tokens)
+{
+    const uint8_t *table = READ(uint8_t, (n + 1) / 2 * tokens);
+    int8_t *y = MAKE(int8_t, n);
+    rnn_gather4_s8(y, table, token, n);
+    GIVE(y, n);
+    RNN_OPERAND(row, n);
+    rnn_gather4_operand(row, table, token, n);
+    rnn_narrow(y, row, n);
+    GIVE(y, n);
+}
+
 static void matvec64(int wide, int rows, int cols)
 {
     int16_t *y = MAKE(int16_t, rows);
@@ -91,9 +104,10 @@ static void matvec4(const char *kernel, int rows, int cols, int bytes)
     w.rows = rows;
     w.cols = cols;
     w.headroom = *READ(int32_t, 1);
+    w.bias_shift = *READ(int32_t, 1);
     w.weight = READ(uint8_t, bytes);
-    w.bias = READ(int32_t, rows);
-    w.multiplier = READ(uint32_t, rows);
+    w.bias = READ(int16_t, rows);
+    w.scale = READ(uint8_t, rows);
     int16_t *y = READ(int16_t, rows);
     if (wide) {
         (add ? rnn_matvec4_add_s16 : rnn_matvec4_s16)(y, READ(int16_t, cols), &w);
@@ -173,6 +187,8 @@ static void call(const char *kernel, int n, int p, int q)
         operand(n);
     else if (strcmp(kernel, "gather") == 0)
         gather(n, p, q);
+    else if (strcmp(kernel, "gather4") == 0)
+        gather4(n, p, q);
     else if (strcmp(kernel, "crc32") == 0)
         crc(n, p);
     else

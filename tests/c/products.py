@@ -12,9 +12,11 @@ import numpy as np
 from rnn_edge.backends.c_tables import Tables, linear_in_c
 from rnn_edge.backends.c_templates import render
 from rnn_edge.backends.layouts import Column, Layout, Linear, all_layouts
+from rnn_edge.backends.nibbles import LARGEST
 from rnn_edge.ir.arithmetic import IntArray
 from rnn_edge.ir.headroom import saturates
 from rnn_edge.ir.ops import Requantization
+from rnn_edge.ir.short_rows import bias_shift
 from tests.c.plain_integers import clip, requantize
 
 BITS = {"s8": 8, "s16": 16}
@@ -62,7 +64,10 @@ def make_products(
 
 
 def linear(shape: Shape, operand: str, headroom: int, last: int = 127) -> Linear:
-    """Rows of `last`, of -`last`, of both and of any weights; biases up to the bound that the contract sets."""
+    """Rows of `last`, of -`last`, of both and of any weights; biases up to the bound that the contract sets.
+
+    Where weights fit 4 bits, biases and multipliers are short.
+    """
     rng = np.random.default_rng(crc32(f"{shape} {operand} {headroom}".encode()))
     rows, cols = shape
     largest, end = largest_sum(operand, headroom), 1 << (BITS[operand] - 1)
@@ -76,6 +81,10 @@ def linear(shape: Shape, operand: str, headroom: int, last: int = 127) -> Linear
     r, t = rng.integers(1 << 14, 1 << 15, rows), rng.integers(17, 33, rows)
     r[0::4], r[1::4] = (1 << 15) - 1, 1 << 14
     t[cols % 3 :: 7], t[cols % 5 :: 7] = 17, 32
+    if last <= LARGEST:
+        shift = bias_shift(bias)
+        bias, r = bias >> shift << shift, r & 31 << 10
+        bias[bias < -room] += 1 << shift  # rounded down beyond the bound
     return proven(weight, bias, r, t, headroom, operand)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rnn_edge.backends.nibbles import packed
+from rnn_edge.backends.nibbles import packed, packed_table
 from rnn_edge.ir import arithmetic
 from rnn_edge.ir.tables import EXP2, SIGMOID
 from rnn_edge.runtimes.c_host import CHost
@@ -160,10 +160,12 @@ def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Ge
     weight[::3], weight[1::3] = 7, -7
     x = rng.integers(-limit, limit, cols) if cols % 3 else np.full(cols, -limit)
     room = (1 << (31 - headroom)) - 1 - np.abs(weight).sum(axis=1) * limit
-    bias = rng.integers(-room, room + 1) >> rng.integers(0, 31, rows)
-    bias[::5], bias[1::5] = room[::5], -room[1::5]
-    r, t = rng.integers(1 << 14, 1 << 15, rows), rng.integers(17, 33, rows)
-    r[:2], t[:2] = (1 << 15) - 1, (17, 32)[: len(t)]
+    shift = int(rng.integers(0, 16))
+    most = np.minimum(room >> shift, 32767)
+    bias = rng.integers(-most, most + 1)
+    bias[::5], bias[1::5] = most[::5], -most[1::5]
+    mantissa, t = rng.integers(16, 32, rows), rng.integers(17, 33, rows)
+    mantissa[:2], t[:2] = 31, (17, 32)[: len(t)]
     y = rng.integers(-32768, 32768, rows)
     halves = [
         [weight[row, col] + 8 if row < rows and col < cols else 8 for col in (pair, pair + 1)]
@@ -173,7 +175,8 @@ def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Ge
     ]
     content = np.array([low + 16 * high for low, high in halves])
     columns = (
-        ([headroom], "i4"), (content, "u1"), (bias, "i4"), (r << 17 | (t - 15), "u4"), (y, "i2"), (x, f"i{bits // 8}"),
+        ([headroom], "i4"), ([shift], "i4"), (content, "u1"), (bias, "i2"), ((mantissa - 16) * 16 + 32 - t, "u1"),
+        (y, "i2"), (x, f"i{bits // 8}"),
     )  # fmt: skip
     inputs = tuple(np.asarray(array).astype(dtype) for array, dtype in columns)
     name = f"matvec4{'_add' if add else ''}_s{bits}"
@@ -188,9 +191,10 @@ def test_matvec4(kernels: Kernels, bits: int, add: bool) -> None:
     cases = [matvec4_case(bits, shape, add, rng) for shape in shapes]
     requests = [replace(request, inputs=request.inputs[:-1]) for request in cases]
     for request, found in zip(cases, kernels.results(requests), strict=True):
-        headroom, content, bias, word, y, x, weight = (array.astype(np.int64) for array in request.inputs)
+        headroom, shift, content, bias, scale, y, x, weight = (array.astype(np.int64) for array in request.inputs)
         assert np.array_equal(packed(weight), content)
-        results = arithmetic.requantize((weight @ x + bias) << headroom, word >> 17, (word & 255) + 15)
+        sums = (weight @ x + (bias << shift)) << headroom
+        results = arithmetic.requantize(sums, (16 + (scale >> 4)) << 10, 32 - (scale & 15))
         assert found == (arithmetic.saturate(y + results, 16) if add else results).tolist()
 
 
@@ -217,6 +221,22 @@ def test_gather(kernels: Kernels) -> None:
     """As bytes, and as an operand that is made bytes again."""
     table = np.random.default_rng(0).integers(-128, 128, (11, 7)).astype(np.int8)
     requests = [Request("gather", 7, token, 11, (table,), "i1", 14) for token in range(11)]
+    assert kernels.results(requests) == [2 * row for row in table.tolist()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8])
+def test_gather_of_two_elements_in_a_byte(kernels: Kernels, size: int) -> None:
+    """Packed by hand, and by the exporter."""
+    table = 16 * np.random.default_rng(size).integers(-8, 8, (11, size)).astype(np.int8)
+    table[0], table[1] = 112, -128
+    content = [
+        sum((row[at] // 16 & 15) << 4 * half for half, at in enumerate((pair, pair + 1)) if at < size)
+        for row in table.tolist()
+        for pair in range(0, size, 2)
+    ]
+    packed = np.array(content).astype("u1")
+    assert packed_table(table).ravel().tolist() == content
+    requests = [Request("gather4", size, token, 11, (packed,), "i1", 2 * size) for token in range(11)]
     assert kernels.results(requests) == [2 * row for row in table.tolist()]
 
 

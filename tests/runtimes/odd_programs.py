@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rnn_edge.cells import Linear
 from rnn_edge.ir.check import check
 from rnn_edge.ir.program import Op, Program, State, Value
-from rnn_edge.quantize import quantize_rows
+from rnn_edge.quantize_weights import quantize_rows
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ __all__ = ["Column", "Field", "Layout", "Linear", "all_layouts"]
 class Layout:
     """A product on one kind of core: field of `rnn_linear`, beside its sizes -> what it holds.
 
-    `packed`: the same of `rnn_linear4`, where all weights are -7 to 7.
+    `packed`: the same of `rnn_linear4`, where all weights are -7 to 7, biases and multipliers short.
     """
 
     guard: str  # the macro of rnn_core.h

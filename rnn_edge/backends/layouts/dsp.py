@@ -9,7 +9,8 @@ of rows A, B, C, D there is a word of A and B, then one of C and D. Their biases
 and b_C. With int16 operands, and in all last rows, a word has four columns of a row, in bytes 0, 2, 1, 3.
 
 Weights of 4 bits: four rows share a halfword, W + 8 in four bits each, the first row in the lowest; a word has two
-columns. The last rows are filled up to four; columns of the padding are 0 as they stand.
+columns. The last rows are filled up to four; columns of the padding are 0 as they stand. Every four rows begin with two
+words of biases, int16 times 2^bias_shift, and end with a word of scales, a byte each.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.arithmetic import IntArray
+from ...ir.short_rows import bias_shift, scale_byte
 from ..nibbles import ORIGIN
 from . import Column, Field, Linear
 
@@ -40,13 +42,20 @@ def fields(linear: Linear) -> dict[str, Field]:
 
 
 def packed_fields(linear: Linear) -> dict[str, Field]:
-    """`words` [n], the stream of rnn_linear4."""
+    """`bias_shift` and `words` [n], the stream of rnn_linear4."""
     rows, columns = linear.weight.shape
     halves = np.pad(linear.weight + ORIGIN, ((0, -rows % 4), (0, -columns % 4))).reshape(-1, 4, columns + -columns % 4)
     halves = np.bitwise_or.reduce(halves << np.arange(0, 16, 4)[:, None], axis=1)
-    words = (halves[:, 0::2] | halves[:, 1::2] << 16)[:, None]
-    bias, multiplier = (np.pad(one, (0, -rows % 4)) for one in (linear.bias, linear.r << (32 - linear.t)))
-    return {"words": Column("uint32_t", _quads(bias, words, multiplier).ravel() & 0xFFFFFFFF)}
+    words = halves[:, 0::2] | halves[:, 1::2] << 16
+    shift = bias_shift(linear.bias)
+    bias, scale = (
+        np.pad(one, (0, -rows % 4)).reshape(-1, 4)
+        for one in (linear.bias >> shift & 0xFFFF, scale_byte(linear.r, linear.t))
+    )
+    biases = bias[:, 0::2] | bias[:, 1::2] << 16
+    scales = np.bitwise_or.reduce(scale << np.arange(0, 32, 8), axis=1)
+    stream = np.column_stack([biases, words, scales]).ravel()
+    return {"bias_shift": shift, "words": Column("uint32_t", stream)}
 
 
 def _right(linear: Linear) -> int:
