@@ -41,7 +41,7 @@ void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64
     }
 }
 
-#ifndef RNN_DSP
+#if defined(RNN_WIDE) || defined(RNN_NARROW)
 /* ---- Matrix-vector product of weights of 4 bits ---------------------------------------------- */
 
 /* RNN_KEEP: gcc would add two products before it adds them to a sum, which multiplies and adds in

@@ -28,7 +28,7 @@ typedef struct {
     const RNN_FLASH uint8_t *shift;      /* t, 1 to 46 */
 } rnn_linear64;
 
-#ifndef RNN_DSP /* which has its own: rnn_dsp4.h */
+#if defined(RNN_WIDE) || defined(RNN_NARROW) /* others have their own: rnn_dsp4.h, rnn_mve4.h */
 /* A matrix-vector product of weights of 4 bits, two a byte, with the same result; the bounds of
  * rnn_linear in rnn_portable.h hold. With e = 32 - t - headroom, 0 to 15, r * 2^(32 - t - headroom)
  * is (16 + m) * 2^(10 + e). */
@@ -64,7 +64,7 @@ extern const RNN_FLASH uint16_t rnn_sigmoid_table[256];
 void rnn_matvec64_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear64 *w);
 void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64 *w);
 
-#ifndef RNN_DSP
+#if defined(RNN_WIDE) || defined(RNN_NARROW)
 /* The same, and y = sat16(y + requantize(W x + b)). Weights lie in fours of rows, the last of them
  * filled up: for each pair of columns four bytes, one a row, the first column in the lower half. */
 void rnn_matvec4_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w);

@@ -40,10 +40,10 @@ typedef struct {
 } rnn_linear;
 
 /* VRMULH is the rounded high half of the product: |.| <= 2^29, which VQMOVN saturates. The results
- * lie in the even elements. */
+ * lie in the even elements. Where headroom is negative, acc is a multiple of 2^-headroom. */
 RNN_FOLDED int16x8_t rnn_requantize(int32x4_t acc, int32x4_t multiplier, int headroom)
 {
-    if (headroom > 0)
+    if (headroom != 0)
         acc = vshlq_r_s32(acc, headroom);
     return vqmovnbq_s32(vreinterpretq_s16_s32(acc), vrmulhq_s32(acc, multiplier));
 }

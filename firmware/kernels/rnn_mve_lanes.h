@@ -14,6 +14,10 @@
 /* Part of its caller where code is to be small, too: known sizes save more bytes than a call. */
 #define RNN_FOLDED static inline __attribute__((always_inline))
 
+/* Before a store of some lanes: gcc 12 takes it for one of all, and drops what was stored before in
+ * the place of the others. */
+#define RNN_KEEP_STORES __asm__("" : : : "memory")
+
 /* ---- Lanes ---------------------------------------------------------------------------------- */
 
 #define RNN_LANES 8
@@ -28,18 +32,22 @@ RNN_INLINE rnn_lanes rnn_load(const int16_t *x, int i, int n)
 
 RNN_INLINE void rnn_store(int16_t *y, int i, int n, rnn_lanes v)
 {
-    if (n % RNN_LANES == 0)
+    if (n % RNN_LANES == 0) {
         vstrhq_s16(y + i, v);
-    else
+    } else {
+        RNN_KEEP_STORES;
         vstrhq_p_s16(y + i, v, vctp16q((uint32_t)(n - i)));
+    }
 }
 
 RNN_INLINE void rnn_store_s8(int8_t *y, int i, int n, rnn_lanes v)
 {
-    if (n % RNN_LANES == 0)
+    if (n % RNN_LANES == 0) {
         vstrbq_s16(y + i, v);
-    else
+    } else {
+        RNN_KEEP_STORES;
         vstrbq_p_s16(y + i, v, vctp16q((uint32_t)(n - i)));
+    }
 }
 
 RNN_INLINE rnn_lanes rnn_add(rnn_lanes a, rnn_lanes b)

@@ -23,7 +23,7 @@
 #include "rnn_core.h"
 
 #if defined(RNN_MVE)
-#include "rnn_mve.h"
+#include "rnn_mve4.h"
 #elif defined(RNN_DSP)
 #include "rnn_dsp4.h"
 #else

@@ -29,7 +29,8 @@ void lanes(void)
     }
 }
 
-/* A loop over `n` elements, a constant: what is past the end is neither read nor written. */
+/* A loop over `n` elements, a constant: what is past the end is neither read nor written, not even
+ * what the same function stored there right before. */
 #define TAIL(n)                                                                                    \
     __attribute__((noinline)) static void tail_##n(void)                                           \
     {                                                                                              \
@@ -48,6 +49,16 @@ void lanes(void)
         add_bytes(result8, sizeof result8);                                                        \
         rnn_narrow(result8, operand, n);                                                           \
         add_bytes(result8, sizeof result8);                                                        \
+        int16_t copy[n + 1];                                                                       \
+        int8_t copy8[n + 1];                                                                       \
+        copy[n] = 9999;                                                                            \
+        copy8[n] = 99;                                                                             \
+        for (int i = 0; i < n; i += RNN_LANES) {                                                   \
+            rnn_store(copy, i, n, rnn_load(x, i, n));                                              \
+            rnn_store_s8(copy8, i, n, rnn_rescale(rnn_load(x, i, n), 8));                          \
+        }                                                                                          \
+        add_bytes(copy, sizeof copy);                                                              \
+        add_bytes(copy8, sizeof copy8);                                                            \
         END("tail", n);                                                                            \
     }
 #define CALL_TAIL(n) tail_##n();
