@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from .calibrate import Ranges
 from .cells import FloatArray, Linear
 from .errors import UserError
-from .float_model import BidirectionalLayer, FloatModel
+from .float_model import BidirectionalLayer, EmbeddingLayer, FloatModel
 from .ir.check import SCHEMES, check
 from .ir.elements import UNIT_SCALE
 from .ir.program import Op, Program, State, Value
-from .quantize_weights import WEIGHT_BITS, quantize_rows, quantize_table
+from .quantize_weights import WEIGHT_BITS, quantize_rows, quantize_table, table_scale
 from .readings import INPUT, UNIT, WIDE_INPUT, Reading, Signal, read_body, read_head, state_names, state_starts
 
 OUTPUTS = ("int16", "int8")
@@ -112,10 +112,13 @@ def output_scale(peak: float) -> float:
     return 2.0 ** -min(math.floor(math.log2(32767 / max(OUTPUT_HEADROOM * peak, 2.0**-15))), 24)
 
 
-def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, tuple[str, float, int]]:
+def choose_formats(
+    model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int
+) -> dict[str, tuple[str, float, int]]:
     """Format class -> (dtype, scale, zero point)."""
     formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
     formats[WIDE_INPUT] = ("int16", formats[INPUT][1], 0)
+    tables = {f"{layer.name}.row": layer.table for layer in model.layers if isinstance(layer, EmbeddingLayer)}
     unbounded, curved = {form for _, form, _ in state_names(model)}, _read_by_curves(model)
     for form in {form for form, _ in ranges.peaks.values()} - {UNIT, INPUT, WIDE_INPUT}:
         peak = ranges.peak(form)
@@ -126,7 +129,7 @@ def choose_formats(model: FloatModel, ranges: Ranges, scheme: str) -> dict[str, 
         elif form.endswith(".gate"):
             formats[form] = ("int16", gate_scale(peak), 0)
         elif form.endswith(".row"):
-            formats[form] = ("int8", _float32(peak / 127), 0)
+            formats[form] = ("int8", _float32(table_scale(tables[form], peak, weight_bits)), 0)
         else:
             formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
     return formats
@@ -178,7 +181,7 @@ class IntReading(Reading):
     def __init__(self, model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int) -> None:
         super().__init__()
         self.weight_bits = weight_bits
-        self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme)
+        self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme, weight_bits)
         self.scheme = scheme
         self.values: dict[str, Value] = {}
         self.arrays: dict[str, NDArray[Any]] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +13,11 @@ from .ir.short_rows import short_bias, short_scale
 
 WEIGHT_BITS = (8, 4)
 
-_TABLE_STEP = {8: 1, 4: 16}
-"""Number of bits -> what the elements of an embedding, int8, are multiples of."""
+_CUT = np.linspace(0.5, 1.0, 26)[:, None]
+"""Where weights of 4 bits may end, as shares of the largest: with few bits it pays to cut."""
+
+_UPPER, _LARGEST_UPPER = 16, 7
+"""An element of an embedding with 4 bits is an int8 with no others than its upper ones."""
 
 
 def quantize_rows(
@@ -30,7 +31,9 @@ def quantize_rows(
     end, unit = (1 << (bits - 1)) - 1, y_scale / x.scale
     largest, bias = np.abs(linear.weight).max(axis=1), np.abs(linear.bias)
     floor = np.maximum(bias / (x.scale * 2.0**30), unit * 2.0**-16)
-    scale = np.maximum(largest / end, floor) if bits == 8 else _least_error_scale(linear.weight, end, floor, unit)
+    scale = np.maximum(largest / end, floor)
+    if bits == 4:
+        scale = _least_error(linear.weight, short_scale(np.maximum(largest * _CUT / end, floor), unit), end)
     for _ in range(16):
         row_scale = scale.astype(np.float32)
         exact = row_scale.astype(np.float64)[:, None]
@@ -50,19 +53,22 @@ def quantize_rows(
     )
 
 
-def quantize_table(table: NDArray[Any], scale: float, bits: int = 8) -> NDArray[np.int8]:
-    """The rows of an embedding at `scale`, that of the largest element is 127 steps of it; of 4 bits, cut to 112."""
-    step = _TABLE_STEP[bits]
-    end = 127 // step
+def table_scale(table: FloatArray, peak: float, bits: int) -> float:
+    """The scale of the elements of an embedding, int8, up to `peak`."""
+    if bits == 8:
+        return peak / 127
+    return float(_least_error(table.reshape(1, -1), peak * _CUT / _LARGEST_UPPER, _LARGEST_UPPER)[0]) / _UPPER
+
+
+def quantize_table(table: FloatArray, scale: float, bits: int) -> NDArray[np.int8]:
+    """An embedding at `scale`; of 4 bits, elements are 16 times -7 to 7."""
+    step, end = (1, 127) if bits == 8 else (_UPPER, _LARGEST_UPPER)
     elements: NDArray[np.float64] = np.rint(table / (scale * step)).clip(-end, end) * step
     return elements.astype(np.int8)
 
 
-def _least_error_scale(weight: FloatArray, end: int, floor: FloatArray, unit: float) -> FloatArray:
-    """For each row the short scale whose rounded weights, cut to -end to end, are nearest: it pays to cut few bits."""
-    largest = np.abs(weight).max(axis=1)
-    shares = np.linspace(0.5, 1.0, 26)
-    scales = short_scale(np.maximum(largest * shares[:, None] / end, floor), unit)[..., None]
-    rounded = np.clip(np.rint(weight[None] / scales), -end, end) * scales
-    best = np.square(rounded - weight[None]).sum(axis=2).argmin(axis=0)
-    return np.asarray(scales[best, np.arange(len(weight)), 0])
+def _least_error(weight: FloatArray, scales: FloatArray, end: int) -> FloatArray:
+    """For each row that of `scales` [n, rows] whose rounded weights, cut to -end to end, are nearest."""
+    rounded = np.clip(np.rint(weight / scales[..., None]), -end, end) * scales[..., None]
+    best = np.square(rounded - weight).sum(axis=2).argmin(axis=0)
+    return np.asarray(scales[best, np.arange(len(weight))])

@@ -44,49 +44,77 @@ RNN_FOLDED rnn_pair4 rnn_load_pair4(const RNN_FLASH uint8_t *w, int left, int by
     return pair;
 }
 
-/* W x of the four rows whose pairs are at w, 16 times that of bytes: below 2^27, as |W x| < 2^23.
- */
-RNN_FOLDED int32x4_t rnn_sum_rows4(const RNN_FLASH uint8_t *w, const void *x, int cols, int bytes)
+/* Adds the columns of `block`, from j on, of the four rows whose pairs are at w. */
+RNN_FOLDED void rnn_add_block4(int32_t sum[4], const RNN_FLASH uint8_t *w, int8x16_t block, int j,
+                               int cols, int bytes)
 {
-    int32_t a = 0, b = 0, c = 0, d = 0;
-    for (int j = 0; j < cols; j += 16 / bytes) {
-        const int8x16_t block = rnn_load_block(x, j * bytes, cols * bytes);
-        const int left = cols % (16 / bytes) == 0 ? 16 : cols - j;
-        const rnn_pair4 ab = rnn_load_pair4(w + j, left, bytes);
-        const rnn_pair4 cd = rnn_load_pair4(w + cols + j, left, bytes);
-        a = rnn_add_sum(a, ab.first, block, bytes);
-        b = rnn_add_sum(b, ab.second, block, bytes);
-        c = rnn_add_sum(c, cd.first, block, bytes);
-        d = rnn_add_sum(d, cd.second, block, bytes);
-    }
-    return rnn_join(a, b, c, d);
+    const int left = cols % (16 / bytes) == 0 ? 16 : cols - j;
+    const rnn_pair4 ab = rnn_load_pair4(w + j, left, bytes);
+    const rnn_pair4 cd = rnn_load_pair4(w + cols + j, left, bytes);
+    sum[0] = rnn_add_sum(sum[0], ab.first, block, bytes);
+    sum[1] = rnn_add_sum(sum[1], ab.second, block, bytes);
+    sum[2] = rnn_add_sum(sum[2], cd.first, block, bytes);
+    sum[3] = rnn_add_sum(sum[3], cd.second, block, bytes);
 }
 
-/* The multipliers of four scales. */
+/* W x of the four rows whose pairs are at w, 16 times that of bytes: below 2^27, as |W x| < 2^23.
+ * `blocks`: the first four of x, which do if there are no more. */
+RNN_FOLDED int32x4_t rnn_sum_rows4(const RNN_FLASH uint8_t *w, const void *x,
+                                   const int8x16_t blocks[4], int cols, int bytes)
+{
+    const int n = 16 / bytes;
+    int32_t sum[4] = {0};
+    if (cols <= 4 * n) {
+        rnn_add_block4(sum, w, blocks[0], 0, cols, bytes);
+        if (cols > n)
+            rnn_add_block4(sum, w, blocks[1], n, cols, bytes);
+        if (cols > 2 * n)
+            rnn_add_block4(sum, w, blocks[2], 2 * n, cols, bytes);
+        if (cols > 3 * n)
+            rnn_add_block4(sum, w, blocks[3], 3 * n, cols, bytes);
+    } else {
+        for (int j = 0; j < cols; j += n)
+            rnn_add_block4(sum, w, rnn_load_block(x, j * bytes, cols * bytes), j, cols, bytes);
+    }
+    return rnn_join(sum[0], sum[1], sum[2], sum[3]);
+}
+
+/* The multipliers of four scales: no operand but immediates, so that no register is taken. */
 RNN_FOLDED int32x4_t rnn_multipliers4(uint32x4_t scale)
 {
-    const uint32x4_t m = vandq_u32(vshlq_n_u32(scale, 6), vdupq_n_u32(0x3C00));
-    const uint32x4_t e = vandq_u32(scale, vdupq_n_u32(15));
-    const uint32x4_t r = vorrq_u32(m, vdupq_n_u32(0x4000));
+    const uint32x4_t m = vshlq_n_u32(vshrq_n_u32(scale, 4), 10);
+    const uint32x4_t e = vbicq_n_u32(scale, 0xF0);
+    const uint32x4_t r = vorrq_n_u32(m, 0x4000);
     return vreinterpretq_s32_u32(vshlq_u32(r, vreinterpretq_s32_u32(e)));
 }
 
 RNN_FOLDED void rnn_product4(int16_t *y, const void *x, const RNN_FLASH rnn_linear4 *w, int add,
                              int bytes)
 {
+    const int size = w->cols * bytes, whole = w->rows % 4 == 0;
     const int sixteen = bytes == 1 ? 4 : 0; /* 2^4 is in the sums */
+    const int8x16_t blocks[4] = {rnn_load_block(x, 0, size), rnn_load_block(x, 16, size),
+                                 rnn_load_block(x, 32, size), rnn_load_block(x, 48, size)};
     const RNN_FLASH uint8_t *weight = w->weight;
     for (int row = 0; row < w->rows; row += 4, weight += 2 * w->cols) {
         const mve_pred16_t some = vctp32q((uint32_t)(w->rows - row));
+        const int16_t *b = w->bias + row;
+        const uint8_t *s = w->scale + row;
+        const int32x4_t sum = rnn_sum_rows4(weight, x, blocks, w->cols, bytes);
         const int32x4_t bias =
-            vshlq_r_s32(vldrhq_z_s32(w->bias + row, some), w->bias_shift + sixteen);
-        const int32x4_t acc = vaddq_s32(rnn_sum_rows4(weight, x, w->cols, bytes), bias);
-        const int32x4_t multiplier = rnn_multipliers4(vldrbq_z_u32(w->scale + row, some));
-        int16x8_t v = rnn_requantize(acc, multiplier, w->headroom - sixteen);
+            vshlq_r_s32(whole ? vldrhq_s32(b) : vldrhq_z_s32(b, some), w->bias_shift + sixteen);
+        const int32x4_t multiplier =
+            rnn_multipliers4(whole ? vldrbq_u32(s) : vldrbq_z_u32(s, some));
+        int16x8_t v = rnn_requantize(vaddq_s32(sum, bias), multiplier, w->headroom - sixteen);
         if (add)
-            v = vqaddq_s16(v, vreinterpretq_s16_s32(vldrhq_z_s32(y + row, some)));
-        RNN_KEEP_STORES;
-        vstrhq_p_s32(y + row, vreinterpretq_s32_s16(v), some);
+            v = vqaddq_s16(v, vreinterpretq_s16_s32(whole ? vldrhq_s32(y + row)
+                                                          : vldrhq_z_s32(y + row, some)));
+        if (whole) {
+            vstrhq_s32(y + row, vreinterpretq_s32_s16(v));
+        } else {
+            RNN_KEEP_STORES;
+            vstrhq_p_s32(y + row, vreinterpretq_s32_s16(v), some);
+        }
     }
 }
 

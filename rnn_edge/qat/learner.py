@@ -40,11 +40,13 @@ class QuantizedLearner(Learner):
     """Learns as the program that the network becomes, in the scheme int8 with the weights of `spec.export`.
 
     Its formats follow from `samples`, as in export: for the network as it is when something is measured, and until
-    something is measured the next time.
+    something is measured the next time. Its best weights are kept: a little more or less can round differently, so
+    that the last ones are better or worse by chance.
     """
 
     def __init__(self, model: Any, spec: ModelSpec, samples: Samples) -> None:
         super().__init__(model, spec)
+        self.keeps_best = True
         self._weights, self._samples = weights_of(model), samples
         self._ranges: Ranges | None = None
         variables = model.trainable_variables

@@ -46,10 +46,11 @@ def refine(
 def _settings(described: ModelSpec, sequences: int) -> Any:
     """How the quantized program is trained, from how the float network was."""
     train = described.train
-    epochs = -(-_STEPS // -(-sequences // train.batch))
+    epochs = min(max(-(-_STEPS // -(-sequences // train.batch)), _FEWEST), _MOST)
     return train.model_copy(
         update={
-            "epochs": min(max(epochs, _FEWEST), _MOST),
+            "epochs": epochs,
+            "patience": epochs,
             "learning_rate": train.learning_rate * _RATE_SHARE,
             "decay": "cosine",
         }

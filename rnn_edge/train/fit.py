@@ -28,9 +28,8 @@ def fit(
     progress: Progress,
     checkpoint: Checkpoint | None,
 ) -> dict[str, tuple[float, ...]]:
-    """Train the model of `learner` on the first of `parts`; it ends with the weights of the least loss on the second.
-
-    Where the learning rate falls to zero it ends with the last ones.
+    """Train the model of `learner` on the first of `parts`; it ends with the weights of the least loss on the second,
+    or with the last ones (`Learner.keeps_best`).
 
     Every random choice of an epoch follows from the seed, its number and what the checkpoint holds, so that a training
     that goes on from there ends with the same weights. Returns what every epoch measured; UserError where the loss is
@@ -92,11 +91,11 @@ def _changed(plain: Batch, training: Split, spec: ModelSpec, random: np.random.G
 
 
 def _following(course: Course | None, measured: NDArray[np.float64], learner: Learner) -> Course:
-    """The weights kept are the best ones; the last ones where the learning rate falls to zero, which chooses them."""
+    """After one more epoch."""
     history = measured[None] if course is None else np.vstack([course.history, measured])
     variables = tuple(np.asarray(variable) for variable in _variables(learner))
     worse = course is not None and measured[MEASURES.index("val_loss")] >= course.best_loss
-    if course is not None and worse and learner.spec.train.decay == "none":
+    if course is not None and worse and learner.keeps_best:
         return Course(history, course.best_epoch, course.best, variables)
     return Course(history, len(history), tuple(learner.model.get_weights()), variables)
 

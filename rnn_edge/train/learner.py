@@ -29,14 +29,17 @@ Sums = NDArray[np.float64]
 class Learner(ABC):
     """A Keras model and its optimizer; `measure` and `learn` return the sums over the targets of a batch.
 
-    `mark` names what besides the specification decides how it learns.
+    `mark` names what besides the specification decides how it learns; `keeps_best`: training ends with the weights of
+    the epoch of the least loss on the validation part, not with the last ones.
     """
 
     mark = ""
+    keeps_best: bool
 
     def __init__(self, model: Any, spec: ModelSpec) -> None:
         keras = start_keras()
         self.model, self.spec = model, spec
+        self.keeps_best = spec.train.decay == "none"  # a learning rate that falls to zero chooses the last ones
         self.optimizer = keras.optimizers.Adam(spec.train.learning_rate, global_clipnorm=spec.train.gradient_clip)
         self.optimizer.build(model.trainable_variables)
 
