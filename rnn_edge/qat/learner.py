@@ -18,7 +18,7 @@ from ..ir.program import Program
 from ..ir.quantize_input import from_float
 from ..outputs import dequantize
 from ..quantize import quantize
-from ..rows import with_channels
+from ..rows import Sequences, with_channels
 from ..spec import ModelSpec
 from ..train.batches import Batch
 from ..train.learner import Learner, Sums
@@ -58,8 +58,8 @@ class QuantizedLearner(Learner):
         """What export would make of the weights now, in the formats of the moment."""
         network, export = self._weights.network(), self.spec.export
         if self._ranges is None:
-            x = with_channels(self._samples.x)
-            self._ranges = calibrate(network, x, self._samples.lengths, export.input_percentile)
+            x, lengths = self._steps(self._samples.x, self._samples.lengths)
+            self._ranges = calibrate(network, x, lengths, export.input_percentile)
         return quantize(network, self._ranges, weight_bits=export.weights)
 
     def settle(self) -> None:
@@ -67,7 +67,8 @@ class QuantizedLearner(Learner):
 
     def measure(self, batch: Batch) -> Sums:
         program = self.program()
-        y, _ = Interpreter(program).run(from_float(program, with_channels(batch.x)), batch.lengths)
+        x, lengths = self._steps(batch.x, batch.lengths)
+        y, _ = Interpreter(program).run(from_float(program, x), lengths)
         answer = dequantize(program, y)
         return _sums(answer, batch, losses(answer, batch.y, self.spec.train.loss)[0])
 
@@ -86,13 +87,18 @@ class QuantizedLearner(Learner):
         """The sums of a batch, the gradient of its loss by every trainable variable, the states after it."""
         program = self.program()
         batch = batch if program.every_step else _read_at_the_end(batch)
-        q = from_float(program, with_channels(batch.x))
-        played = record(program, q, batch.lengths, states or Interpreter(program).start_states(len(batch)))
+        x, lengths = self._steps(batch.x, batch.lengths)
+        q = from_float(program, x)
+        played = record(program, q, lengths, states or Interpreter(program).start_states(len(batch)))
         answer = dequantize(program, played.outputs(program))
         each, slope = losses(answer, batch.y, self.spec.train.loss)
         by_answer = (slope * (batch.weight / total)[..., None]).astype(np.float32)
-        found = gradient(program, played, batch.lengths, by_answer)
+        found = gradient(program, played, lengths, by_answer)
         return _sums(answer, batch, each), self._weights.by_variable(found), played.states
+
+    def _steps(self, x: NDArray[Any], lengths: NDArray[np.int64]) -> Sequences:
+        """Sequences as the steps of the network read them."""
+        return self._weights.model.rows.of(with_channels(x), lengths)
 
 
 def _read_at_the_end(batch: Batch) -> Batch:

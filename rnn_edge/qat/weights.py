@@ -6,32 +6,47 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..cells import Linear
 from ..errors import UserError
-from ..float_model import ConvLayer, DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
+from ..float_model import (
+    BidirectionalLayer,
+    ConvLayer,
+    DenseLayer,
+    EmbeddingLayer,
+    FloatModel,
+    GlobalPoolLayer,
+    Layer,
+    PoolLayer,
+    RecurrentLayer,
+)
 from ..ir.arithmetic import IntArray
 from ..keras_import import import_keras
-from ..rows import Rows
 
 _MOST = 1 << 24  # integers that a float32 can hold
 
 
+class Origin(NamedTuple):
+    """Each element of an array is element `place` of the flat variables times `factor`, that of an average or 1."""
+
+    place: IntArray
+    factor: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Weights:
-    """`places` says for every array of the network which element of the flat variables each element is, 0 for a zero.
+    """Where every array of the network comes from. The flat variables begin with a zero, where a zero comes from.
 
-    The flat variables begin with a zero. `model` is the network as it was when this was made; the constants of its
-    cells stay as they are.
+    `model` is the network as it was when this was made; the constants of its cells stay as they are.
     """
 
     model: FloatModel
     variables: Sequence[Any]
-    places: Mapping[str, IntArray]
+    origins: Mapping[str, Origin]
 
     def flat(self) -> NDArray[np.float64]:
         """The variables now, one after the other behind a zero."""
@@ -40,14 +55,14 @@ class Weights:
     def network(self) -> FloatModel:
         """The network with the variables as they are now."""
         flat = self.flat()
-        return with_arrays(self.model, lambda name, array: flat[self.places[name]])
+        return with_arrays(self.model, lambda name, array: _drawn(flat, self.origins[name]))
 
     def by_variable(self, gradients: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Gradients by arrays of the network as those by the variables. An element that is read twice sums both."""
         sizes = [int(np.prod(one.shape)) for one in self.variables]
         flat = np.zeros(1 + sum(sizes))
-        for name, places in self.places.items():
-            flat += np.bincount(places.ravel(), gradients[name].ravel(), len(flat))
+        for name, (place, factor) in self.origins.items():
+            flat += np.bincount(place.ravel(), (gradients[name] * factor).ravel(), len(flat))
         parts = np.split(flat[1:].astype(np.float32), np.cumsum(sizes)[:-1])
         return [part.reshape(one.shape) for part, one in zip(parts, self.variables, strict=True)]
 
@@ -55,34 +70,50 @@ class Weights:
 def weights_of(keras_model: Any) -> Weights:
     """The weights of a Keras model that `import_keras` takes. Its variables have less than 2^24 elements.
 
-    Batch normalization is folded before. UserError where an element of the network is not one of a variable, or a step
-    reads several rows.
+    It is imported with other variables, and what becomes of these shows where they go: with ones, which shows factors,
+    with their numbers, and with any, for which what was found has to hold. Batch normalization is folded before.
+    UserError where an element of the network is not one of a variable times a factor.
     """
     variables = list(keras_model.trainable_variables)
     values = [np.array(one) for one in variables]
-    sizes = [array.size for array in values]
-    assert sum(sizes) < _MOST
-    numbers = np.split(np.arange(1, 1 + sum(sizes)), np.cumsum(sizes)[:-1])
+    count = sum(array.size for array in values)
+    assert count < _MOST
     model = _imported(keras_model)
-    places: dict[str, IntArray] = {}
-
-    if model.rows != Rows():
-        raise UserError("A step of this network reads several rows; quantized training reads one: leave out --qat.")
-
-    def keep(name: str, array: Any) -> Any:
-        places[name] = np.rint(array).astype(np.int64)
-        if not np.array_equal(places[name], array):
-            raise UserError(f"{name} is a variable times the factor of an average: drop --qat.")
-        return array
-
+    numbers, drawn = np.arange(1.0, count + 1), np.random.default_rng(0).normal(size=count).astype(np.float32)
     try:
-        for one, number, array in zip(variables, numbers, values, strict=True):
-            one.assign(number.reshape(array.shape))
-        with_arrays(_imported(keras_model), keep)
+        ones, numbered, found = (_arrays_with(keras_model, flat) for flat in (np.ones(count), numbers, drawn))
     finally:
         for one, array in zip(variables, values, strict=True):
             one.assign(array)
-    return Weights(model, variables, places)
+    origins = {name: _origin(ones[name], numbered[name]) for name in ones}
+    for name, origin in origins.items():
+        if not np.allclose(_drawn(np.append(0.0, drawn), origin), found[name], rtol=1e-6, atol=0.0):
+            raise UserError(
+                f"{name} is no variable times a factor, all that quantized training can change: drop --qat."
+            )
+    return Weights(model, variables, origins)
+
+
+def _origin(ones: NDArray[Any], numbered: NDArray[Any]) -> Origin:
+    factor = np.asarray(ones, np.float64)
+    place = np.divide(numbered, factor, out=np.zeros_like(factor), where=factor != 0)
+    return Origin(np.clip(np.rint(place), 0, _MOST).astype(np.int64), factor)
+
+
+def _drawn(flat: NDArray[Any], origin: Origin) -> NDArray[np.float64]:
+    return np.asarray(np.take(flat, origin.place, mode="clip") * origin.factor)
+
+
+def _arrays_with(keras_model: Any, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """The arrays of the network of a Keras model whose variables are `flat`, one after the other."""
+    at = 0
+    for one in keras_model.trainable_variables:
+        size = int(np.prod(one.shape))
+        one.assign(flat[at : at + size].reshape(one.shape))
+        at += size
+    arrays: dict[str, NDArray[Any]] = {}
+    with_arrays(_imported(keras_model), lambda name, array: arrays.setdefault(name, np.asarray(array)))
+    return arrays
 
 
 def with_arrays(model: FloatModel, change: Callable[[str, Any], Any]) -> FloatModel:
@@ -90,17 +121,23 @@ def with_arrays(model: FloatModel, change: Callable[[str, Any], Any]) -> FloatMo
     return replace(model, layers=tuple(_changed(layer, change) for layer in model.layers))
 
 
-def _changed(layer: Any, change: Callable[[str, Any], Any]) -> Any:
+def _changed(layer: Layer, change: Callable[[str, Any], Any]) -> Layer:
     match layer:
         case EmbeddingLayer():
             return replace(layer, table=change(f"{layer.name}_row_table", layer.table))
         case RecurrentLayer():
-            products = {name: _linear(f"{layer.name}_{name}", one, change) for name, one in layer.products.items()}
-            return replace(layer, products=products)
+            return _recurrent(layer, change)
+        case BidirectionalLayer():
+            return replace(layer, ahead=_recurrent(layer.ahead, change), back=_recurrent(layer.back, change))
         case DenseLayer() | ConvLayer():
             return replace(layer, linear=_linear(f"{layer.name}_sum", layer.linear, change))
-        case _:
+        case PoolLayer() | GlobalPoolLayer():
             return layer
+
+
+def _recurrent(layer: RecurrentLayer, change: Callable[[str, Any], Any]) -> RecurrentLayer:
+    products = {name: _linear(f"{layer.name}_{name}", one, change) for name, one in layer.products.items()}
+    return replace(layer, products=products)
 
 
 def _linear(name: str, linear: Linear, change: Callable[[str, Any], Any]) -> Linear:

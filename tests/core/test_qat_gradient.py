@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from rnn_edge.calibrate import calibrate, run_float
 from rnn_edge.cells import Linear
-from rnn_edge.float_model import ConvLayer, DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
+from rnn_edge.float_model import DenseLayer, FloatModel
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.qat.gradient import gradient
 from rnn_edge.qat.losses import losses
 from rnn_edge.qat.record import record
+from rnn_edge.qat.weights import with_arrays
 from rnn_edge.quantize import quantize
 from tests.networks import NETWORKS, Network, float_model, samples
 
@@ -108,34 +109,10 @@ def test_slopes_of_the_losses(loss: str) -> None:
 def trained(model: FloatModel) -> dict[str, NDArray[np.float64]]:
     """What a training changes, by the names of the constants of a program."""
     found: dict[str, NDArray[np.float64]] = {}
-    for layer in model.layers:
-        match layer:
-            case EmbeddingLayer():
-                found[f"{layer.name}_row_table"] = layer.table
-            case RecurrentLayer():
-                for name, one in layer.products.items():
-                    found |= {f"{layer.name}_{name}_weight": one.weight, f"{layer.name}_{name}_bias": one.bias}
-            case DenseLayer() | ConvLayer():
-                found |= {f"{layer.name}_sum_weight": layer.linear.weight, f"{layer.name}_sum_bias": layer.linear.bias}
+    with_arrays(model, lambda name, array: found.setdefault(name, array))
     return found
 
 
 def changed(model: FloatModel, arrays: Mapping[str, NDArray[np.float64]]) -> FloatModel:
     """The network with other arrays."""
-
-    def linear(name: str, one: Linear) -> Linear:
-        return Linear(arrays.get(f"{name}_weight", one.weight), arrays.get(f"{name}_bias", one.bias))
-
-    layers: list[Any] = []
-    for layer in model.layers:
-        match layer:
-            case EmbeddingLayer():
-                layers.append(replace(layer, table=arrays.get(f"{layer.name}_row_table", layer.table)))
-            case RecurrentLayer():
-                products = {name: linear(f"{layer.name}_{name}", one) for name, one in layer.products.items()}
-                layers.append(replace(layer, products=products))
-            case DenseLayer() | ConvLayer():
-                layers.append(replace(layer, linear=linear(f"{layer.name}_sum", layer.linear)))
-            case _:
-                layers.append(layer)
-    return replace(model, layers=tuple(layers))
+    return with_arrays(model, lambda name, array: arrays.get(name, array))

@@ -17,9 +17,10 @@ from rich.progress import Progress
 from rnn_edge.cells import all_cells
 from rnn_edge.cli import main
 from rnn_edge.datasets import Dataset, Split, with_calibration
+from rnn_edge.errors import UserError
 from rnn_edge.paths import MODELS
 from rnn_edge.source import dataset_of
-from rnn_edge.spec import ExportSpec, ModelSpec
+from rnn_edge.spec import ExportSpec, ModelSpec, NetworkSpec
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is missing: pip install 'rnn-edge[train]'")
 
@@ -96,7 +97,7 @@ def test_batch_normalization_is_folded_before(center: bool) -> None:
     assert len(one.layers) == len(model.layers) - 2 and folded(one) is one
     assert np.abs(np.asarray(model(x, training=False)) - np.asarray(one(x))).max() < 1e-5
     found = weights.weights_of(one)
-    assert sum(places.astype(bool).sum() for places in found.places.values()) == one.count_params()
+    assert sum(origin.place.astype(bool).sum() for origin in found.origins.values()) == one.count_params()
 
 
 def test_the_command_folds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +128,7 @@ def test_weights_are_those_that_import_reads(cell: str) -> None:
         one.assign(before + 1.0)
     moved: dict[str, Any] = {}
     weights.with_arrays(found.network(), lambda name, array: moved.setdefault(name, array))
-    assert all(np.allclose(moved[name], now[name] + (found.places[name] > 0)) for name in now)
+    assert all(np.allclose(moved[name], now[name] + (found.origins[name].place > 0)) for name in now)
 
 
 def learner_of(described: ModelSpec, training: Split) -> QuantizedLearner:
@@ -152,6 +153,44 @@ def test_training_lowers_the_loss_of_the_integers(asked: str, tbptt: int) -> Non
     largest = [np.abs(learner.program().constants[op.constants[0]]).max() for op in learner.program().ops
                if op.kind == "matvec"]  # fmt: skip
     assert max(largest) == 7
+
+
+OVER_TIME: dict[str, list[dict[str, Any]]] = {
+    "strides": [{"layer": "conv1d", "filters": 4, "kernel": 3, "stride": 2}, {"layer": "gru", "units": 6}],
+    "average pooling": [
+        {"layer": "conv1d", "filters": 4, "kernel": 3, "activation": "relu"},
+        {"layer": "average_pool", "size": 2},
+        {"layer": "gru", "units": 6},
+    ],
+    "average of all steps": [{"layer": "gru", "units": 6}, {"layer": "global_average_pool"}],
+    "both directions": [{"layer": "gru", "units": 6, "bidirectional": True}],
+}
+
+
+@pytest.mark.parametrize("layers", OVER_TIME.values(), ids=OVER_TIME)
+def test_networks_over_time_learn_too(layers: list[dict[str, Any]]) -> None:
+    """Where steps read several rows, and where weights stand in the program times the factor of an average."""
+    training, validation = (whole_sequences(task(count, seed)) for count, seed in ((96, 1), (48, 2)))
+    network = {"layers": [*layers, {"layer": "dense", "units": CLASSES}], "normalization": False}
+    described = specification(epochs=6).model_copy(update={"network": NetworkSpec.model_validate(network)})
+    learner = learner_of(described, training)
+    parameters = sum(int(np.prod(one.shape)) for one in learner.model.trainable_variables)
+    origins = weights.weights_of(learner.model).origins.values()
+    assert len(np.unique(np.concatenate([origin.place[origin.place > 0] for origin in origins]))) == parameters
+    factors = {factor for origin in origins for factor in np.unique(origin.factor)} - {0.0, 1.0}
+    assert bool(factors) == any("average" in layer["layer"] for layer in layers)
+    history = fit(learner, (training, validation), 0, lambda epoch, epochs, logs: None, None)
+    assert min(history["val_loss"]) < 0.9 * history["val_loss"][0]
+
+
+def test_weights_that_import_multiplies_are_refused() -> None:
+    """Batch normalization that is not folded before: a weight times a gain."""
+    with pytest.raises(UserError, match="no variable times a factor"):
+        weights.weights_of(normalized(center=True))
+
+
+def whole_sequences(split: Split) -> Split:
+    return Split(split.x, np.full(len(split), STEPS), split.y)
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
