@@ -47,14 +47,19 @@ PAGE = f"""# Weights of 4 bits
 accuracy, which quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) can win back: every step of it
 runs the integer program itself, with straight-through gradients.
 
+Everything that is learned shrinks with the weights: a row keeps an int16 of bias and a byte of scale in place of four
+and four, and two elements of an embedding share a byte. Scales are rounded to five significant bits, which weights of
+4 bits do not feel, and the row is quantized at what that gives. Code and tables stay; the more is learned, the nearer
+all of flash comes to half.
+
 Each row starts from the stored float weights of a bundled model, seed {SEED}. Accuracies are shares of the test split
 (R2 for `demand`); float is that of the stored weights. Same class and signal to noise compare the trained program of
-4 bits with the float network that has the same weights. Weights and flash (weights, tables, code with `-Os`) are bytes,
-instructions are with `-O2`, both on a Cortex-M4 (`{BOARD}`): 8 bits first, then 4.
+4 bits with the float network that has the same weights. Bytes of weights (with biases, scales and embeddings) and of
+flash (weights, tables, code with `-Os`), and instructions (with `-O2`) are those of a Cortex-M4 (`{BOARD}`): 8 bits
+first, then 4, and what share that is.
 
-Small models gain little: what is left are code, biases and scales, and products of 4 bits are code besides. Where
-rounding costs half a point or less, training wins nothing back; where it costs more, it wins most of it back. `watch`
-and `workout` end above the weights they started from, because they learned more on the way.
+Where rounding costs half a point or less, training wins little back; where it costs more, it wins most of it back.
+`watch` and `workout` can end above the weights they started from, because they learn more on the way.
 
 `nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """
@@ -112,7 +117,8 @@ def _percent(share: float | None) -> str:
 
 
 def _change(values: Sequence[int]) -> str:
-    return " to ".join(f"{value:,}" for value in values)
+    eight, four = values
+    return f"{eight:,} to {four:,} ({four / eight:.0%})"
 
 
 def main(names: Sequence[str]) -> None:

@@ -24,6 +24,9 @@ regression on the same sequences: on statistics of each channel, or on hashed n-
 at every step, accuracies are shares of the steps, and the baseline has the statistics of the last steps only.
 A model that forecasts values has R2 in place of accuracies.
 
+`power` and `vowels` have kept weights from before training drew its random numbers as it does now. Trained anew
+(`rnn-edge train vowels --seeds 3`) their means are 96.37 % and 96.58 %, with the same settings.
+
 """
 _COLUMNS = ("model", "layers", "parameters", "baseline", "float", "stored weights", "int8", "int16x8")
 _CHANGES = "How soon it knows: the share of right steps, by how long ago the label changed (1: the step of the change)."
