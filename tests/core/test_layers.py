@@ -46,7 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"cells", "float_model"}
     | {"keras_archive", "keras_stack", "keras_recurrent", "keras_time_layers"},
     "calibrate": BASE | {"cells", "float_model", "readings"},
-    "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir"},
+    "quantize_weights": BASE | {"cells", "ir"},
+    "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir", "quantize_weights"},
     "sections": BASE,
     "board": BASE | {"sections"},
     "compilers": BASE | {"board"},
