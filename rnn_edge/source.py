@@ -104,7 +104,7 @@ def _decision(described: spec.ModelSpec, classes: tuple[str, ...]) -> Decision |
     features = features_of(described)
     if described.decision is None or features is None:
         return None
-    return described.decision.configuration(classes, features.rate_hz / features.hop)
+    return described.decision.configuration(classes, features.frames_per_s)
 
 
 def _replies(described: spec.ModelSpec, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -120,6 +120,15 @@ class LogMel(Configuration):
         distance = np.abs(self._positions[: self.fft // 2, None] - peaks)
         return np.maximum((1 << WEIGHT_BITS) - distance, 0)
 
+    @property
+    def frames_per_s(self) -> float:
+        """Frames in a second of sound."""
+        return self.rate_hz / self.hop
+
+    def count(self, samples: int) -> int:
+        """Frames of so many samples: one for each whole window."""
+        return max((samples - self.window) // self.hop + 1, 0)
+
     def frames(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         """Features `[frames, mels]`, octaves of power at 2^-8, of samples `[n]`; a frame for each whole window.
 
@@ -129,7 +138,7 @@ class LogMel(Configuration):
             raise UserError(
                 f"Samples are {pcm.dtype.name}{list(pcm.shape)}; log-mel features take int16 of one channel."
             )
-        count = max((len(pcm) - self.window) // self.hop + 1, 0)
+        count = self.count(len(pcm))
         features = np.zeros((count, self.mels), dtype=np.int16)
         for start in range(0, count, _FRAMES_AT_ONCE):
             index = np.arange(start, min(start + _FRAMES_AT_ONCE, count))[:, None] * self.hop + np.arange(self.window)

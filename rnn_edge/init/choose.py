@@ -1,10 +1,11 @@
-"""What `init` decides where the user does not: whether recordings are cut, how, and what a raw count is worth."""
+"""What `init` decides where the user does not: what is made of sound, how recordings are cut, what a count is worth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..errors import UserError
+from ..features import LogMel
 from ..recordings import Recording
 from ..recordings.read import chunks, common_rate
 from ..recordings.windows import Cutting
@@ -15,28 +16,53 @@ WINDOW_STEPS = 128
 _SHORT_STEPS = 16  # a recording of fewer is taken for an accident, not for a reason to cut all so short
 _WAV_UNIT = 2.0**-15
 
+_MICROPHONE = LogMel()
+_TELEPHONE = LogMel(rate_hz=8000, window=256, hop=160, fft=256, high_hz=3800)
 
-def cutting(found: Sequence[Recording], window_s: float | None, hop_s: float | None, rate_hz: float | None) -> Cutting:
-    """How the recordings become sequences; what is not None is the user's choice.
+
+def features(found: Sequence[Recording], rate_hz: float | None) -> LogMel | None:
+    """Log-mel features of sound: of WAV files of one channel with 8,000 samples a second or more.
+
+    `rate_hz`: the rate the user asks for; below 8,000 the samples themselves are what is learned.
+    """
+    stream = found[0].stream  # the others are alike
+    if stream.path.suffix.lower() != ".wav" or len(stream.channels) > 1:
+        return None
+    rate = common_rate(found, rate_hz)
+    if rate is None or rate < _TELEPHONE.rate_hz:
+        return None
+    return _MICROPHONE if rate >= _MICROPHONE.rate_hz else _TELEPHONE
+
+
+def cutting(
+    found: Sequence[Recording],
+    window_s: float | None,
+    hop_s: float | None,
+    rate_hz: float | None,
+    features: LogMel | None,
+) -> Cutting:
+    """How the recordings become sequences; what is not None is the user's choice. With `features` a step is a frame.
 
     UserError as `recordings.read`, and where windows are needed and nothing tells the rate.
     """
-    rate = common_rate(found, rate_hz)
-    if rate is not None and rate_hz is None:
+    rate = common_rate(found, rate_hz if features is None else float(features.rate_hz))
+    if features is None and rate is not None and rate_hz is None:
         rate = rate if rate.is_integer() else float(f"{rate:.3g}")  # of a column of times, which jitter
+    kept = rate if features is None else None  # that of the features is theirs
     if window_s is None:
-        steps = _steps(found, rate)
+        steps = [_steps(recording, rate, features) for recording in found]
         longest = max(range(len(steps)), key=steps.__getitem__)
         if steps[longest] <= WHOLE_STEPS and hop_s is None:
-            return Cutting(rate_hz=rate)
+            return Cutting(rate_hz=kept)
         if rate is None:
             raise UserError(
                 f"{found[longest].stream.path} has {steps[longest]} steps, which is too long for one sequence, and no "
                 "time column with a unit: give --rate in Hz and --window in seconds."
             )
         size = min(WINDOW_STEPS, min(steps)) if min(steps) >= _SHORT_STEPS else WINDOW_STEPS
-        window_s = float(f"{size / rate:.6g}")
-    return Cutting(window_s, window_s / 2 if hop_s is None else hop_s, rate)
+        samples = size if features is None else features.window + (size - 1) * features.hop
+        window_s = float(f"{samples / rate:.6g}")
+    return Cutting(window_s, window_s / 2 if hop_s is None else hop_s, kept)
 
 
 def raw_unit(summary: Summary, sound: bool) -> tuple[float, str]:
@@ -50,8 +76,9 @@ def raw_unit(summary: Summary, sound: bool) -> tuple[float, str]:
     return unit, f"of a raw int16 count, so that {largest:.4g} fits: put the one of your sensor here"
 
 
-def _steps(found: Sequence[Recording], rate: float | None) -> list[int]:
-    return [sum(len(chunk) for chunk in chunks(recording, rate)) for recording in found]
+def _steps(recording: Recording, rate: float | None, features: LogMel | None) -> int:
+    samples = sum(len(chunk) for chunk in chunks(recording, rate))
+    return samples if features is None else features.count(samples)
 
 
 def _round_up(value: float) -> float:

@@ -32,7 +32,8 @@ def init(
 
     Reads the data, refuses what cannot be used, shows what there is, and writes MODEL/model.toml with a reason on every
     line. Recordings: class/file, class/group/file, or files with a labels.csv (file,label,group). A group, such as a
-    person, is either learned or tested; without one each recording is a group.
+    person, is either learned or tested; without one each recording is a group. Of sound (WAV of one channel, 8,000
+    samples a second and more) log-mel features are learned, of other recordings the values themselves.
     """
     from .. import report
     from . import start
@@ -40,7 +41,7 @@ def init(
 
     with report.console.status("read the data"):
         begun = start.begin(model, source, start.Wish(cell, units, window, hop, rate))
-    show_summary(begun.summary, begun.cutting.rate_hz)
+    show_summary(begun.summary, begun.rate_hz)
     following = shlex.join(["rnn-edge", "train", str(model)])
     report.console.print(f"\nWritten to {begun.path}. Next: {following}", soft_wrap=True, markup=False)
 
@@ -51,7 +52,7 @@ def data(model: str) -> None:
     """Show the data of MODEL: classes, channels, lengths, groups."""
     from .. import report, spec
     from ..paths import MODELS
-    from ..source import dataset_of
+    from ..source import dataset_of, features_of
     from .report import show_summary
     from .summary import summarize
 
@@ -59,4 +60,5 @@ def data(model: str) -> None:
     described = spec.load(folder)
     with report.console.status("read the data"):
         summary = summarize(dataset_of(described, folder))
-    show_summary(summary, described.data.rate_hz)
+    features = features_of(described)
+    show_summary(summary, described.data.rate_hz if features is None else features.frames_per_s)

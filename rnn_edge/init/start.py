@@ -6,11 +6,13 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import datasets, spec
 from ..cells import all_cells
 from ..datasets import Dataset
 from ..errors import UserError
+from ..features import LogMel
 from ..files import write_atomically
 from ..names import check_classes, identifier
 from ..paths import MODELS
@@ -34,11 +36,20 @@ class Wish:
 
 @dataclass(frozen=True)
 class Begun:
-    """The file that was written, what it is about, and how recordings are cut."""
+    """The file that was written, what it is about, and its steps a second where that is known."""
 
     path: Path
     summary: Summary
-    cutting: Cutting
+    rate_hz: float | None
+
+
+class _Read(NamedTuple):
+    """The data, how recordings are cut, whether they are sound, and what is made of it."""
+
+    data: Dataset
+    cutting: Cutting = Cutting()
+    sound: bool = False
+    features: LogMel | None = None
 
 
 def begin(folder: Path, source: Path, wish: Wish) -> Begun:
@@ -47,7 +58,8 @@ def begin(folder: Path, source: Path, wish: Wish) -> Begun:
     _check_name(folder, path)
     if wish.cell not in all_cells():
         raise UserError(f"There is no cell {wish.cell!r}: use one of {', '.join(all_cells())}.")
-    data, cutting, sound = _read(source, wish)
+    read = _read(source, wish)
+    data, cutting = read.data, read.cutting
     if data.train.task != "class":
         raise UserError(
             f"{source} asks something at every step, for which `init` writes no file: take that of the bundled model "
@@ -56,11 +68,12 @@ def begin(folder: Path, source: Path, wish: Wish) -> Begun:
     check_classes(data.classes)
     summary = summarize(data)
     relative = Path(os.path.relpath(source.resolve(), folder.resolve())).as_posix()
-    unit, reason = choose.raw_unit(summary, sound)
-    text = model_file.text(summary, model_file.Choice(relative, wish.cell, wish.units, unit, reason, cutting))
+    raw_unit = None if read.features else choose.raw_unit(summary, read.sound)
+    choice = model_file.Choice(relative, wish.cell, wish.units, raw_unit, cutting, read.features)
+    text = model_file.text(summary, choice)
     spec.ModelSpec.model_validate(tomllib.loads(text))
     write_atomically(path, text.encode())
-    return Begun(path, summary, cutting)
+    return Begun(path, summary, cutting.rate_hz if read.features is None else read.features.frames_per_s)
 
 
 def _check_name(folder: Path, path: Path) -> None:
@@ -73,12 +86,13 @@ def _check_name(folder: Path, path: Path) -> None:
         )
 
 
-def _read(source: Path, wish: Wish) -> tuple[Dataset, Cutting, bool]:
-    """The data, how recordings are cut, and whether they are sound."""
+def _read(source: Path, wish: Wish) -> _Read:
     if source.is_dir():
         found = find(source)
-        cutting = choose.cutting(found, wish.window_s, wish.hop_s, wish.rate_hz)
-        return read(source, cutting), cutting, found[0].stream.path.suffix.lower() == ".wav"
+        features = choose.features(found, wish.rate_hz)
+        cutting = choose.cutting(found, wish.window_s, wish.hop_s, wish.rate_hz, features)
+        sound = found[0].stream.path.suffix.lower() == ".wav"
+        return _Read(read(source, cutting, features), cutting, sound, features)
     if not source.exists() or source.suffix not in (".npz", ".ts"):
         raise UserError(
             f"{source} is {'no folder, .npz or .ts file' if source.exists() else 'not there'}: give a folder of CSV "
@@ -88,4 +102,4 @@ def _read(source: Path, wish: Wish) -> tuple[Dataset, Cutting, bool]:
         raise UserError(
             f"--window, --hop and --rate are for a folder of recordings, {source} is a file: leave them out."
         )
-    return datasets.load(str(source)), Cutting(), False
+    return _Read(datasets.load(str(source)))

@@ -93,7 +93,7 @@ class BoardEars:
             return None
         features, hz = self._ears.features, self.board.clock.hz
         mean = self._total / self._frames
-        load = mean * features.rate_hz / features.hop / hz
+        load = mean * features.frames_per_s / hz
         return Cost(self._counter.unit, round(mean), self._most, load, self._most / hz)
 
 

@@ -19,7 +19,8 @@ def show_heard(sound: Sound, ears: Ears, heard: Heard, board: BoardEars | None) 
     for detection in heard.detections:
         table.add_row(clock(detection.time), detection.word)
     console.print(table if heard.detections else f"None of {', '.join(ears.words)} was detected.")
-    found = f"\n{len(heard.detections)} detections in {heard.seconds:.1f} s of sound."
+    count = len(heard.detections)
+    found = f"\n{count} detection{'' if count == 1 else 's'} in {heard.seconds:.1f} s of sound."
     if board is None:
         console.print(
             f"{found} The interpreter took {heard.elapsed:.1f} s for it on this computer; --board says what a chip "
@@ -41,7 +42,7 @@ def show_cost(board: BoardEars, ears: Ears) -> None:
     if cost is None:
         console.print("What a frame takes is not known: this emulator counts no cycles.")
         return
-    rate, mhz = features.rate_hz / features.hop, board.board.clock.hz / 1e6
+    rate, mhz = features.frames_per_s, board.board.clock.hz / 1e6
     at = "" if cost.unit == CYCLES else " and one instruction a cycle, without waiting for flash"
     slow = " It is too slow to listen live." if cost.load > 1 else ""
     console.print(

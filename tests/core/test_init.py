@@ -39,14 +39,14 @@ def csv_folder(folder: Path, steps: int = 60, header: str = "time_ms,ax,ay\n", s
     return folder
 
 
-def wav_folder(folder: Path) -> Path:
-    for label, hertz in (("high", 400), ("low", 100)):
+def wav_folder(folder: Path, rate: int = 8000, channels: int = 1, names: tuple[str, str] = ("high", "low")) -> Path:
+    for label, hertz in zip(names, (400, 100), strict=True):
         for k in range(3):
             (folder / label).mkdir(parents=True, exist_ok=True)
             with wave.open(str(folder / label / f"{k}.wav"), "wb") as file:
-                file.setparams((1, 2, 8000, 0, "NONE", ""))
-                sound = 10000 * np.sin(2 * np.pi * hertz * np.arange(4000) / 8000 + k)
-                file.writeframes(sound.astype("<i2").tobytes())
+                file.setparams((channels, 2, rate, 0, "NONE", ""))
+                sound = 10000 * np.sin(2 * np.pi * hertz * np.arange(rate // 2) / rate + k)
+                file.writeframes(np.repeat(sound, channels).astype("<i2").tobytes())
     return folder
 
 
@@ -79,6 +79,45 @@ def test_long_recordings_are_cut(tmp_path: Path) -> None:
     described = spec.load(tmp_path / "own")
     assert (described.data.window_s, described.data.hop_s, described.data.rate_hz) == (2.56, 1.28, 50.0)
     assert dataset_of(described, tmp_path / "own").train.x.shape == (6 * 8, 128, 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "learned", "frames"), [(8000, 8000, 24), (11025, 8000, 24), (16000, 16000, 24), (44100, 16000, 24)]
+)
+def test_of_sound_features_are_learned(rate: int, learned: int, frames: int, tmp_path: Path) -> None:
+    """And a class that is no event is named as such."""
+    wav_folder(tmp_path / "sounds", rate, names=("Background", "low"))
+    result = run("init", tmp_path / "own", "--data", tmp_path / "sounds")
+    assert result.exit_code == 0, result.output
+    described = spec.load(tmp_path / "own")
+    assert described.data == spec.DataSpec(set="../sounds") and described.features is not None
+    assert described.features.rate_hz == learned and described.features.high_hz <= learned / 2
+    assert (described.train.warp, described.train.mask) == (0.1, 0.1)
+    assert described.decision is not None and described.decision.ignored == ("Background",)
+    data = dataset_of(described, tmp_path / "own")
+    assert data.train.x.shape == (4, frames, described.features.mels)
+    assert f"{frames} steps each, {frames / 50:.4g} s at 50 Hz" in result.output
+    assert run("data", tmp_path / "own").output in result.output
+    lines = (tmp_path / "own" / "model.toml").read_text().splitlines()
+    assert all("#" in line for line in lines if "=" in line and not line.startswith("task"))
+
+
+def test_long_sound_is_cut_into_windows_of_frames(tmp_path: Path) -> None:
+    wav_folder(tmp_path / "sounds", names=("high", "low"))
+    with wave.open(str(tmp_path / "sounds" / "low" / "0.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 8000 * 12))
+    assert run("init", tmp_path / "own", "--data", tmp_path / "sounds").exit_code == 0
+    described = spec.load(tmp_path / "own")
+    assert described.data.window_s == pytest.approx((256 + 23 * 160) / 8000)
+    assert dataset_of(described, tmp_path / "own").train.x.shape[1:] == (24, 16)
+
+
+def test_several_channels_are_no_sound(tmp_path: Path) -> None:
+    wav_folder(tmp_path / "sounds", channels=2)
+    assert run("init", tmp_path / "own", "--data", tmp_path / "sounds").exit_code == 0
+    described = spec.load(tmp_path / "own")
+    assert described.features is None and described.decision is None and described.data.raw_unit == 2.0**-15
 
 
 def test_wav_and_options(tmp_path: Path) -> None:

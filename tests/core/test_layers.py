@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "cells": {"cells"},
     "datasets": BASE | {"datasets", "features"},
     "recordings": BASE | {"datasets", "features", "recordings"},
-    "init": BASE | {"cells", "datasets", "recordings", "spec", "source", "report"},
+    "init": BASE | {"cells", "datasets", "features", "recordings", "spec", "source", "report"},
     "features": BASE | {"features"},
     "backends": BASE | {"ir", "features", "backends"},
     "runtimes": BASE | {"ir", "backends", "runtimes", "vectors"},
