@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from .cells import FloatArray
 from .errors import UserError
 from .float_model import BidirectionalLayer, FloatModel, RecurrentLayer
 from .readings import INPUT, FloatReading, Signal, read_body, read_head, state_names, state_starts
+from .usage import Usage, UsageReading
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,15 @@ class Channel:
 
 @dataclass(frozen=True)
 class Ranges:
-    """What calibration saw: the range of the normalized input, the peak magnitude of every named value, and the range
-    of every channel (none where the inputs are tokens).
+    """What calibration saw: the range of the normalized input, the peak magnitude of every named value, the range of
+    every channel (none where the inputs are tokens), and how the arrays are used, which no file keeps.
     """
 
     low: float
     high: float
     peaks: Mapping[str, tuple[str, float]]  # value name -> (format class, largest magnitude)
     channels: tuple[Channel, ...] = ()
+    usage: Usage = field(default_factory=Usage, compare=False)
 
     def peak(self, form: str) -> float:
         """Largest magnitude over the values of a format class."""
@@ -117,13 +119,13 @@ def calibrate(
     UserError where the samples are empty, constant or of the wrong width.
     """
     _check_samples(model, x, lengths)
-    reading = FloatReading()
+    reading = UsageReading()
     run_float(model, x, lengths, reading)
     real = np.arange(x.shape[1]) < lengths[:, None]
     values = normalize(model, x)[real]
     tail = (100.0 - percentile) / 2
     low, high = np.percentile(values, [tail, 100.0 - tail])
-    return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names))
+    return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names), reading.usage())
 
 
 def _channels(model: FloatModel, x: NDArray[np.generic], names: Sequence[str]) -> tuple[Channel, ...]:

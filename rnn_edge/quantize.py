@@ -118,7 +118,8 @@ def choose_formats(
     """Format class -> (dtype, scale, zero point)."""
     formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
     formats[WIDE_INPUT] = ("int16", formats[INPUT][1], 0)
-    tables = {f"{layer.name}.row": layer.table for layer in model.layers if isinstance(layer, EmbeddingLayer)}
+    embeddings = [layer for layer in model.layers if isinstance(layer, EmbeddingLayer)]
+    tables = {f"{layer.name}.row": (f"{layer.name}_row", layer.table) for layer in embeddings}
     unbounded, curved = {form for _, form, _ in state_names(model)}, _read_by_curves(model)
     for form in {form for form, _ in ranges.peaks.values()} - {UNIT, INPUT, WIDE_INPUT}:
         peak = ranges.peak(form)
@@ -129,7 +130,9 @@ def choose_formats(
         elif form.endswith(".gate"):
             formats[form] = ("int16", gate_scale(peak), 0)
         elif form.endswith(".row"):
-            formats[form] = ("int8", _float32(table_scale(tables[form], peak, weight_bits)), 0)
+            name, table = tables[form]
+            scale = table_scale(table, peak, weight_bits, ranges.usage.tables.get(name))
+            formats[form] = ("int8", _float32(scale), 0)
         else:
             formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
     return formats
@@ -180,7 +183,7 @@ class IntReading(Reading):
 
     def __init__(self, model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int) -> None:
         super().__init__()
-        self.weight_bits = weight_bits
+        self.weight_bits, self.usage = weight_bits, ranges.usage
         self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme, weight_bits)
         self.scheme = scheme
         self.values: dict[str, Value] = {}
@@ -208,7 +211,9 @@ class IntReading(Reading):
                 names = self._matvec(constants["weights"], constants["linear"], self.values[inputs[0].name], scale)
             case "gather":
                 size, names = constants["table"].shape[1], (f"{name}_table",)
-                self.arrays[names[0]] = quantize_table(constants["table"], scale, self.weight_bits)
+                self.arrays[names[0]] = quantize_table(
+                    constants["table"], scale, self.weight_bits, self.usage.tables.get(name)
+                )
             case "slice":
                 begin, size = constants["begin"], constants["size"]
             case "concat":
@@ -265,7 +270,8 @@ class IntReading(Reading):
     def _matvec(self, name: str, linear: Linear, x: Value, y_scale: float) -> tuple[str, ...]:
         names = (f"{name}_weight", f"{name}_bias", f"{name}_scale")
         if names[0] not in self.arrays:
-            self.arrays.update(zip(names, quantize_rows(linear, x, y_scale, name, self.weight_bits), strict=True))
+            rows = quantize_rows(linear, x, y_scale, name, self.weight_bits, self.usage.products.get(name))
+            self.arrays.update(zip(names, rows, strict=True))
         return names
 
     def _define(self, value: Value, form: str) -> Signal:

@@ -45,8 +45,10 @@ ALLOWED: dict[str, set[str]] = {
     "keras_import": BASE
     | {"cells", "float_model"}
     | {"keras_archive", "keras_stack", "keras_recurrent", "keras_time_layers"},
-    "calibrate": BASE | {"cells", "float_model", "readings"},
-    "quantize_weights": BASE | {"cells", "ir"},
+    "usage": {"cells", "readings"},
+    "rounding": {"cells"},
+    "calibrate": BASE | {"cells", "float_model", "readings", "usage"},
+    "quantize_weights": BASE | {"cells", "ir", "usage", "rounding"},
     "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir", "quantize_weights"},
     "sections": BASE,
     "board": BASE | {"sections"},
