@@ -6,7 +6,7 @@ import numpy as np
 
 from .cells import FloatArray
 
-CUT = np.linspace(0.5, 1.0, 26)[:, None]
+CUT = np.linspace(0.5, 1.0, 11)[:, None]
 """Where weights of 4 bits may end, as shares of the largest: with few bits it pays to cut."""
 
 _DAMPING, _CHOICE_DAMPING = 0.01, 0.1
