@@ -65,6 +65,7 @@ REFERENCE = (
     Shape("lstm", 16, 32),
     Shape("simple_rnn", 16, 32),
     Shape("gru", 64, 128),
+    Shape("gru", 16, 32, weights=4),
 )
 """The shapes of docs/benchmarks.md."""
 
