@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ..calibrate import Ranges, calibrate
+from ..calibrate import Ranges, calibrate, run_float
 from ..ir.arithmetic import IntArray
 from ..ir.interpret import Interpreter
 from ..ir.program import Program
@@ -23,7 +23,7 @@ from ..spec import ModelSpec
 from ..train.batches import Batch
 from ..train.learner import Learner, Sums
 from .gradient import gradient
-from .losses import losses
+from .losses import CROSSENTROPY, losses, softmax
 from .record import record
 from .weights import weights_of
 
@@ -39,6 +39,8 @@ class Samples:
 class QuantizedLearner(Learner):
     """Learns as the program that the network becomes, in the scheme int8 with the weights of `spec.export`.
 
+    It learns to answer as the float network did at the beginning: distillation (G. Hinton, O. Vinyals and J. Dean,
+    "Distilling the Knowledge in a Neural Network", 2015). What the data ask for decides only what is measured.
     Its formats follow from `samples`, as in export: for the network as it is when something is measured, and until
     something is measured the next time. Its best weights are kept: a little more or less can round differently, so
     that the last ones are better or worse by chance.
@@ -70,7 +72,12 @@ class QuantizedLearner(Learner):
         x, lengths = self._steps(batch.x, batch.lengths)
         y, _ = Interpreter(program).run(from_float(program, x), lengths)
         answer = dequantize(program, y)
-        return _sums(answer, batch, losses(answer, batch.y, self.spec.train.loss)[0])
+        return self._sums(answer, batch, losses(answer, batch.y, self.spec.train.loss)[0])
+
+    def learn(self, batch: Batch, done: float) -> Sums:
+        x, lengths = self._steps(batch.x, batch.lengths)
+        answer = run_float(self._weights.model, x, lengths)
+        return super().learn(replace(batch, y=softmax(answer) if self._classes else answer), done)
 
     def zero_states(self, count: int) -> list[IntArray]:
         return Interpreter(self.program()).start_states(count)
@@ -94,7 +101,18 @@ class QuantizedLearner(Learner):
         each, slope = losses(answer, batch.y, self.spec.train.loss)
         by_answer = (slope * (batch.weight / total)[..., None]).astype(np.float32)
         found = gradient(program, played, lengths, by_answer)
-        return _sums(answer, batch, each), self._weights.by_variable(found), played.states
+        return self._sums(answer, batch, each), self._weights.by_variable(found), played.states
+
+    @property
+    def _classes(self) -> bool:
+        return self.spec.train.loss == CROSSENTROPY
+
+    def _sums(self, answer: NDArray[np.float64], batch: Batch, each: NDArray[np.float64]) -> Sums:
+        asked, right = batch.weight > 0, math.nan
+        if self._classes:
+            y = batch.y.argmax(axis=-1) if batch.y.ndim == answer.ndim else batch.y
+            right = float(np.sum(asked & (answer.argmax(axis=-1) == y)))
+        return np.array([np.sum(each * batch.weight), np.sum(batch.weight), right, np.sum(asked)])
 
     def _steps(self, x: NDArray[Any], lengths: NDArray[np.int64]) -> Sequences:
         """Sequences as the steps of the network read them."""
@@ -107,9 +125,3 @@ def _read_at_the_end(batch: Batch) -> Batch:
         return batch
     last = np.arange(len(batch)), np.maximum(batch.lengths - 1, 0)
     return Batch(batch.x, batch.lengths, batch.y[last], batch.weight[last])
-
-
-def _sums(answer: NDArray[np.float64], batch: Batch, each: NDArray[np.float64]) -> Sums:
-    asked = batch.weight > 0
-    right = float(np.sum(asked & (answer.argmax(axis=-1) == batch.y))) if batch.y.dtype.kind != "f" else math.nan
-    return np.array([np.sum(each * batch.weight), np.sum(batch.weight), right, np.sum(asked)])

@@ -10,18 +10,25 @@ from ..train.batches import Array
 Reals = NDArray[np.float64]
 
 
-def losses(answer: Reals, y: Array, loss: str) -> tuple[Reals, Reals]:
-    """The loss of every target `[...]`, and its slope by the answer `[..., n]`, which are logits where `y` is a class.
+CROSSENTROPY = "sparse_categorical_crossentropy"
 
-    `loss` as in `spec.TrainSpec`.
+
+def softmax(logits: Reals) -> Reals:
+    """Probabilities `[..., n]`."""
+    exponential = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponential / exponential.sum(axis=-1, keepdims=True))
+
+
+def losses(answer: Reals, y: Array, loss: str) -> tuple[Reals, Reals]:
+    """The loss of every target, and its slope by the answer `[..., n]`, which are logits where `y` is a class.
+
+    `y`: classes `[...]`, or probabilities of all or values `[..., n]`. `loss` as in `spec.TrainSpec`.
     """
-    if loss == "sparse_categorical_crossentropy":
-        exponential = np.exp(answer - answer.max(axis=-1, keepdims=True))
-        slope = exponential / exponential.sum(axis=-1, keepdims=True)
-        chosen = np.take_along_axis(slope, y[..., None], -1)
-        each = -np.log(np.maximum(chosen[..., 0], np.finfo(np.float64).tiny))
-        np.put_along_axis(slope, y[..., None], chosen - 1, -1)
-        return each, slope
+    if loss == CROSSENTROPY:
+        wanted = y if y.ndim == answer.ndim else np.eye(answer.shape[-1])[y]
+        found = softmax(answer)
+        each = -np.sum(wanted * np.log(np.maximum(found, np.finfo(np.float64).tiny)), axis=-1)
+        return each, found - wanted
     error = answer - y
     if loss == "mse":
         return np.mean(error * error, axis=-1), 2 * error / error.shape[-1]

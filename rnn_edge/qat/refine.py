@@ -11,7 +11,7 @@ from ..train.checkpoint import Checkpoint
 from ..train.fit import Progress, fit
 from .learner import QuantizedLearner, Samples
 
-_RATE_SHARE = 0.1  # of the learning rate in training, at first
+_RATE_SHARE = 0.03  # of the learning rate in training, at first
 _STEPS = 1000  # gradient steps, in whole epochs
 _FEWEST, _MOST = 4, 40  # epochs
 

@@ -14,10 +14,15 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.progress import Progress
 
+from rnn_edge.calibrate import run_float
 from rnn_edge.cells import all_cells
 from rnn_edge.cli import main
 from rnn_edge.datasets import Dataset, Split, with_calibration
 from rnn_edge.errors import UserError
+from rnn_edge.float_model import FloatModel
+from rnn_edge.ir.interpret import Interpreter
+from rnn_edge.ir.quantize_input import from_float
+from rnn_edge.outputs import dequantize
 from rnn_edge.paths import MODELS
 from rnn_edge.source import dataset_of
 from rnn_edge.spec import ExportSpec, ModelSpec, NetworkSpec
@@ -137,19 +142,48 @@ def learner_of(described: ModelSpec, training: Split) -> QuantizedLearner:
                             Samples(training.x, training.lengths))  # fmt: skip
 
 
+def error(learner: QuantizedLearner, network: FloatModel, split: Split) -> float:
+    """Mean square of what the program answers less what the float network does, in the formats of the next epoch.
+
+    Of logits that all are the same more or less, nobody asks.
+    """
+    learner.settle()
+    program, (x, lengths) = learner.program(), network.rows.of(split.x, split.lengths)
+    y, _ = Interpreter(program).run(from_float(program, x), lengths)
+    apart = dequantize(program, y) - run_float(network, x, lengths)
+    if program.values[program.output].size > 1:
+        apart -= apart.mean(axis=-1, keepdims=True)
+    return float(np.mean(np.square(apart)))
+
+
+def gain(described: ModelSpec, training: Split) -> float:
+    """How much nearer forty gradient steps bring a network that was shaken to what it was: by which factor."""
+    learner, rng = learner_of(described, training), np.random.default_rng(0)
+    network, batch = weights.weights_of(learner.model).model, batches.asked(training, described.network.every_step)
+    for one in learner.model.trainable_variables:
+        one.assign_add(rng.normal(0, 0.2, one.shape))
+    before = error(learner, network, training)
+    for _ in range(40):
+        learner.learn(batch, 0.0)
+    return before / error(learner, network, training)
+
+
 @pytest.mark.parametrize(
     ("asked", "tbptt"), [("class", 0), ("class", 4), ("label", 0), ("label", 4), ("value", 0), ("value", 4)]
 )
-def test_training_lowers_the_loss_of_the_integers(asked: str, tbptt: int) -> None:
-    """For every kind of target, through whole sequences and in pieces."""
-    described = specification(asked, epochs=6, tbptt=tbptt, validation=0.2)
-    training, validation = task(96, 1, asked), task(48, 2, asked)
+def test_training_brings_the_integers_nearer_to_the_float_network(asked: str, tbptt: int) -> None:
+    """For every kind of target, through whole sequences and in pieces: measured 31 to 230 times."""
+    assert gain(specification(asked, tbptt=tbptt, learning_rate=0.01), task(96, 1, asked)) > 20
+
+
+def test_the_best_weights_stay() -> None:
+    described = specification(epochs=6, validation=0.2)
+    training, validation = task(96, 1), task(48, 2)
     learner = learner_of(described, training)
     history = fit(learner, (training, validation), 0, lambda epoch, epochs, logs: None, None)
-    assert min(history["val_loss"]) < 0.9 * history["val_loss"][0]
     learner.settle()  # the best epoch need not be the last one, whose formats are still in use
     loss, weight, *_ = learner.measure(batches.asked(validation, described.network.every_step))
-    assert loss / weight == pytest.approx(min(history["val_loss"]))  # the best weights are the ones that stay
+    assert loss / weight == pytest.approx(min(history["val_loss"]))
     largest = [np.abs(learner.program().constants[op.constants[0]]).max() for op in learner.program().ops
                if op.kind == "matvec"]  # fmt: skip
     assert max(largest) == 7
@@ -169,18 +203,20 @@ OVER_TIME: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("layers", OVER_TIME.values(), ids=OVER_TIME)
 def test_networks_over_time_learn_too(layers: list[dict[str, Any]]) -> None:
-    """Where steps read several rows, and where weights stand in the program times the factor of an average."""
-    training, validation = (whole_sequences(task(count, seed)) for count, seed in ((96, 1), (48, 2)))
+    """Where steps read several rows, and where weights stand in the program times the factor of an average.
+
+    Measured 105 to 191 times nearer.
+    """
+    training = whole_sequences(task(96, 1))
     network = {"layers": [*layers, {"layer": "dense", "units": CLASSES}], "normalization": False}
-    described = specification(epochs=6).model_copy(update={"network": NetworkSpec.model_validate(network)})
+    described = specification(learning_rate=0.01).model_copy(update={"network": NetworkSpec.model_validate(network)})
     learner = learner_of(described, training)
     parameters = sum(int(np.prod(one.shape)) for one in learner.model.trainable_variables)
     origins = weights.weights_of(learner.model).origins.values()
     assert len(np.unique(np.concatenate([origin.place[origin.place > 0] for origin in origins]))) == parameters
     factors = {factor for origin in origins for factor in np.unique(origin.factor)} - {0.0, 1.0}
     assert bool(factors) == any("average" in layer["layer"] for layer in layers)
-    history = fit(learner, (training, validation), 0, lambda epoch, epochs, logs: None, None)
-    assert min(history["val_loss"]) < 0.9 * history["val_loss"][0]
+    assert gain(described, training) > 20
 
 
 def test_weights_that_import_multiplies_are_refused() -> None:
