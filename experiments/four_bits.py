@@ -44,11 +44,11 @@ COLUMNS = (
 PAGE = f"""# Weights of 4 bits
 
 `[export] weights = 4` in a model.toml, or `--weights 4`, stores two weights in a byte. Each to the nearest would cost
-one to three points of accuracy. The exporter rounds them for what they meet in calibration instead: column after
+half a point to two points of accuracy. The exporter rounds them for what they meet in calibration instead: column after
 column, and those that follow make up for what one lost, as far as their operands go together (GPTQ, Frantar et al.,
 ICLR 2023); biases take up what changes in the mean; an embedding is rounded for the products that read it
-(`rnn_edge/rounding.py`). Quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) can win back some of
-what is left: every step of it runs the integer program itself, with straight-through gradients.
+(`rnn_edge/rounding.py`). Quantization-aware training (`rnn-edge train MODEL --qat --weights 4`) wins back a part of
+what is left: the integer program itself learns to answer as the float network does.
 
 Everything that is learned shrinks with the weights: a row keeps an int16 of bias and a byte of scale in place of four
 and four, and two elements of an embedding share a byte. Scales are rounded to five significant bits, which weights of
@@ -56,12 +56,11 @@ and four, and two elements of an embedding share a byte. Scales are rounded to f
 
 Each row starts from the stored float weights of a bundled model, seed {SEED}. Accuracies are shares of the test split
 (R2 for `demand`); float is that of the stored weights. Same class and signal to noise compare the trained program of
-4 bits with the float network that has the same weights. Bytes of weights (with biases, scales and embeddings) and of
+4 bits with the float network of the stored weights. Bytes of weights (with biases, scales and embeddings) and of
 flash (weights, tables, code with `-Os`), and instructions (with `-O2`) are those of a Cortex-M4 (`{BOARD}`): 8 bits
 first, then 4, and what share that is.
 
-`workout` ends above the weights it started from, because it learns more on the way. A test split decides to half a
-point or so: 370 sequences of `vowels`, 488 of `watch`, 960 of `kws`.
+A test split decides to half a point or so: 370 sequences of `vowels`, 488 of `watch`, 960 of `kws`.
 
 `nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """
@@ -104,7 +103,7 @@ def row(name: str) -> str:
     stored, trained = import_keras(MODELS / name / "float.keras", name), refined(task)
     programs = [task.program(stored, 8), task.program(stored, 4), task.program(trained, 4)]
     eight, rounded = (task.quality(stored, program) for program in programs[:2])
-    four = task.quality(trained, programs[2])
+    four = task.quality(stored, programs[2])
     accuracies = [_percent(one) for one in (eight.float_accuracy, eight.accuracy, rounded.accuracy, four.accuracy)]
     small = [measure(of_program(program), Target(load(BOARD), "size")).sizes for program in (programs[0], programs[2])]
     fast = [measure(of_program(program), Target(load(BOARD), "speed")).mean for program in (programs[0], programs[2])]

@@ -39,8 +39,9 @@ class Samples:
 class QuantizedLearner(Learner):
     """Learns as the program that the network becomes, in the scheme int8 with the weights of `spec.export`.
 
-    It learns to answer as the float network did at the beginning: distillation (G. Hinton, O. Vinyals and J. Dean,
-    "Distilling the Knowledge in a Neural Network", 2015). What the data ask for decides only what is measured.
+    It learns to answer as the float network did at the beginning, and is measured against that: distillation
+    (G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015). Of what the data ask for
+    it takes only where they ask.
     Its formats follow from `samples`, as in export: for the network as it is when something is measured, and until
     something is measured the next time. Its best weights are kept: a little more or less can round differently, so
     that the last ones are better or worse by chance.
@@ -68,16 +69,14 @@ class QuantizedLearner(Learner):
         self._ranges = None
 
     def measure(self, batch: Batch) -> Sums:
-        program = self.program()
+        batch, program = self._as_float(batch), self.program()
         x, lengths = self._steps(batch.x, batch.lengths)
         y, _ = Interpreter(program).run(from_float(program, x), lengths)
         answer = dequantize(program, y)
         return self._sums(answer, batch, losses(answer, batch.y, self.spec.train.loss)[0])
 
     def learn(self, batch: Batch, done: float) -> Sums:
-        x, lengths = self._steps(batch.x, batch.lengths)
-        answer = run_float(self._weights.model, x, lengths)
-        return super().learn(replace(batch, y=softmax(answer) if self._classes else answer), done)
+        return super().learn(self._as_float(batch), done)
 
     def zero_states(self, count: int) -> list[IntArray]:
         return Interpreter(self.program()).start_states(count)
@@ -102,6 +101,11 @@ class QuantizedLearner(Learner):
         by_answer = (slope * (batch.weight / total)[..., None]).astype(np.float32)
         found = gradient(program, played, lengths, by_answer)
         return self._sums(answer, batch, each), self._weights.by_variable(found), played.states
+
+    def _as_float(self, batch: Batch) -> Batch:
+        """The batch with the answers of the float network in place of what the data ask for."""
+        answer = run_float(self._weights.model, *self._steps(batch.x, batch.lengths))
+        return replace(batch, y=softmax(answer) if self._classes else answer)
 
     @property
     def _classes(self) -> bool:
