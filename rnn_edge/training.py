@@ -119,7 +119,10 @@ def _refined(
     from .qat.folded import folded
     from .qat.refine import refine
 
-    watch.note(f"Quantization-aware training goes on from there, with weights of {described.export.weights} bits.")
+    watch.note(
+        f"Quantization-aware training goes on from there, with weights of {described.export.weights} bits: towards "
+        "what the float network answers, and measured against it."
+    )
     checkpoint = Checkpoint(files.checkpoint(seed, quantized=True), watch.note)
     ready, model = prepare(described, data, seed), folded(trained.model)
     better = refine(
