@@ -77,7 +77,7 @@ class Task:
     def program(self, model: FloatModel, bits: int) -> Program:
         """As export makes it."""
         calibration, export = self.data.calibration, self.described.export
-        ranges = calibrate(model, with_channels(calibration.x), calibration.lengths, export.input_percentile)
+        ranges = calibrate(model, with_channels(calibration.x), calibration.lengths, export.input_percentile, (), bits)
         return quantize(model, ranges, classes=self.data.classes, weight_bits=bits)
 
     def quality(self, model: FloatModel, program: Program) -> Quality:

@@ -29,7 +29,8 @@ class Channel:
 @dataclass(frozen=True)
 class Ranges:
     """What calibration saw: the range of the normalized input, the peak magnitude of every named value, the range of
-    every channel (none where the inputs are tokens), and how the arrays are used, which no file keeps.
+    every channel (none where the inputs are tokens), and for weights of 4 bits how the arrays are used, which no file
+    keeps.
     """
 
     low: float
@@ -111,21 +112,23 @@ def calibrate(
     lengths: NDArray[np.int64],
     percentile: float = 100.0,
     names: Sequence[str] = (),
+    weight_bits: int = 8,
 ) -> Ranges:
     """Ranges over sample sequences `[batch, steps, inputs]`; 32 sequences and more are enough.
 
     `percentile` of the input values is kept (99.9 helps where there are outliers); all else is minimum to maximum.
-    `names`: those of the channels, where they have any.
+    `names`: those of the channels, where they have any. `weight_bits`: with 4, also how the arrays are used.
     UserError where the samples are empty, constant or of the wrong width.
     """
     _check_samples(model, x, lengths)
-    reading = UsageReading()
+    reading = UsageReading() if weight_bits == 4 else FloatReading()
     run_float(model, x, lengths, reading)
     real = np.arange(x.shape[1]) < lengths[:, None]
     values = normalize(model, x)[real]
     tail = (100.0 - percentile) / 2
     low, high = np.percentile(values, [tail, 100.0 - tail])
-    return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names), reading.usage())
+    usage = reading.usage() if isinstance(reading, UsageReading) else Usage()
+    return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names), usage)
 
 
 def _channels(model: FloatModel, x: NDArray[np.generic], names: Sequence[str]) -> tuple[Channel, ...]:

@@ -94,7 +94,7 @@ def export(
         raise UserError(f"The format {unknown[0]!r} is not known; give one or more of {', '.join(FORMATS)}.")
     note("calibrate")
     data = source.calibration
-    ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile, source.channels)
+    ranges = calibrate(source.model, data.x, data.lengths, source.input_percentile, source.channels, source.weight_bits)
     note("quantize and check")
     program = quantize(source.model, ranges, scheme, source.output, source.classes, source.raw_unit, source.weight_bits)
     program = check(

@@ -50,12 +50,13 @@ def of_weights(metrics: Metrics, source: Source) -> Metrics:
 
 def measure_schemes(source: Source) -> dict[str, Quality]:
     """Quality of the program in every scheme, on the test split."""
-    ranges = calibrate(source.model, source.calibration.x, source.calibration.lengths, source.input_percentile)
+    seen, bits = source.calibration, source.weight_bits
+    ranges = calibrate(source.model, seen.x, seen.lengths, source.input_percentile, weight_bits=bits)
     test = source.test
     return {
         scheme: measure(
             source.model,
-            quantize(source.model, ranges, scheme, source.output, source.classes, weight_bits=source.weight_bits),
+            quantize(source.model, ranges, scheme, source.output, source.classes, weight_bits=bits),
             test.x,
             test.lengths,
             test.y,

@@ -11,6 +11,9 @@ import numpy as np
 from .cells import FloatArray
 from .readings import FloatReading, Signal
 
+_MOST_COLUMNS = 1024
+"""Of products whose operand is watched: the covariance of more takes long, and much memory."""
+
 
 class Operand(NamedTuple):
     """What a product reads: `mean` `[columns]` and `covariance` `[columns, columns]`."""
@@ -28,7 +31,7 @@ class Lookups(NamedTuple):
 
 @dataclass(frozen=True)
 class Usage:
-    """By the name of the value: every product (those of the same weights together), and every embedding."""
+    """By the name of the value: products (those of the same weights together) of 1,024 columns at most, embeddings."""
 
     products: Mapping[str, Operand] = field(default_factory=dict)
     tables: Mapping[str, Lookups] = field(default_factory=dict)
@@ -48,7 +51,7 @@ class UsageReading(FloatReading):
         if kind == "gather":
             tokens = np.bincount(x[:, 0].astype(np.int64), minlength=len(constants["table"]))
             self._counts[name] = self._counts.get(name, 0.0) + tokens
-        if kind == "matvec":
+        if kind == "matvec" and x.shape[1] <= _MOST_COLUMNS:
             weights, weight = constants["weights"], constants["linear"].weight
             steps, total, products = self._sums.get(weights, (0, 0.0, 0.0))
             self._sums[weights] = (steps + len(x), total + x.sum(axis=0), products + x.T @ x)

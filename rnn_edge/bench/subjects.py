@@ -102,7 +102,7 @@ def of_shape(shape: Shape) -> Subject:
             raise UserError(f"A layer of {size:,} {name} cannot be measured: give 1 to {_LARGEST:,} {name}.")
     model, rng = _layer(shape, cell), np.random.default_rng(_SEED)
     x = rng.normal(size=(_SEQUENCES, _STEPS, shape.inputs)).astype(np.float32)
-    ranges = calibrate(model, x, np.full(_SEQUENCES, _STEPS))
+    ranges = calibrate(model, x, np.full(_SEQUENCES, _STEPS), weight_bits=shape.weights)
     return Subject(shape.name, shape.title, quantize(model, ranges, shape.scheme, weight_bits=shape.weights))
 
 

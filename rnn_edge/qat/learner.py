@@ -62,7 +62,7 @@ class QuantizedLearner(Learner):
         network, export = self._weights.network(), self.spec.export
         if self._ranges is None:
             x, lengths = self._steps(self._samples.x, self._samples.lengths)
-            self._ranges = calibrate(network, x, lengths, export.input_percentile)
+            self._ranges = calibrate(network, x, lengths, export.input_percentile, (), export.weights)
         return quantize(network, self._ranges, weight_bits=export.weights)
 
     def settle(self) -> None:

@@ -71,7 +71,7 @@ def test_calibration_keeps_what_products_read() -> None:
     """The input at every real step, and the last state where the output is read."""
     model = float_model(Network(("gru",), (5,), dense=((6, "linear"),)))
     x, lengths = samples(model, count=20, steps=9)
-    usage = calibrate(model, x, lengths).usage
+    usage = calibrate(model, x, lengths, weight_bits=4).usage
     assert set(usage.products) == {"gru0_gx", "gru0_gh", "dense0_sum"} and not usage.tables
     seen = normalize(model, x)[np.arange(9) < lengths[:, None]]
     assert np.allclose(usage.products["gru0_gx"].mean, seen.mean(axis=0))
@@ -87,7 +87,7 @@ def test_calibration_keeps_what_embeddings_are_for() -> None:
     x, lengths = samples(model, count=20, steps=9)
     (table,) = (layer for layer in model.layers if isinstance(layer, EmbeddingLayer))
     (cell,) = (layer for layer in model.layers if isinstance(layer, RecurrentLayer))
-    (lookups,) = calibrate(model, x, lengths).usage.tables.values()
+    (lookups,) = calibrate(model, x, lengths, weight_bits=4).usage.tables.values()
     tokens = x[np.arange(9) < lengths[:, None]].ravel()
     assert lookups.counts.tolist() == np.bincount(tokens, minlength=len(table.table)).tolist()
     assert np.allclose(lookups.gram, cell.products["gx"].weight.T @ cell.products["gx"].weight)
@@ -107,7 +107,7 @@ def test_programs_of_4_bits_are_nearer_to_the_network(cells: tuple[str, ...]) ->
     gains = []
     for seed in range(4):
         model = float_model(Network(cells, (12,) * len(cells), inputs=12), seed=seed)
-        ranges = calibrate(model, *sensors(model, 1))
+        ranges = calibrate(model, *sensors(model, 1), weight_bits=4)
         x, lengths = sensors(model, 2)
         expected = run_float(model, x, lengths)
         errors = []
@@ -117,3 +117,12 @@ def test_programs_of_4_bits_are_nearer_to_the_network(cells: tuple[str, ...]) ->
             errors.append(np.sum(np.square(dequantize(program, y) - expected)))
         gains.append(10 * np.log10(errors[0] / errors[1]))
     assert np.mean(gains) > 5.0
+
+
+def test_wide_products_are_not_watched() -> None:
+    """A covariance of 20,000 columns has three gigabytes; with 8 bits there is none at all."""
+    model = float_model(Network(("gru",), (3,), inputs=20_000))
+    x, lengths = samples(model, count=2, steps=2)
+    assert set(calibrate(model, x, lengths, weight_bits=4).usage.products) == {"gru0_gh", "dense0_sum"}
+    assert not calibrate(model, x, lengths).usage.products
+    quantize(model, calibrate(model, x, lengths, weight_bits=4), weight_bits=4)
