@@ -61,8 +61,8 @@ flash (weights, tables, code with `-Os`), and instructions (with `-O2`) are thos
 first, then 4, and what share that is.
 
 In the mean of the eight models 4 bits lose 0.4 points, and 0.2 after training. Where that was no nearer to the float
-network on the validation part, the weights stayed as they were (`demand`, `kws`). A test split decides to half a point or
-so: 370 sequences of `vowels`, 488 of `watch`, 960 of `kws`.
+network on the validation part, the weights stayed as they were (`demand`, `kws`). A test split decides to half a
+point or so: 370 sequences of `vowels`, 488 of `watch`, 960 of `kws`.
 
 `nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """
