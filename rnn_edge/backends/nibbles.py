@@ -31,10 +31,15 @@ def packed(weight: IntArray) -> IntArray:
 
 def packed_fields(linear: Linear) -> dict[str, Field]:
     """Fields of rnn_linear4."""
+    return short_fields(linear, Column("uint8_t", packed(linear.weight)))
+
+
+def short_fields(linear: Linear, weight: Column) -> dict[str, Field]:
+    """Fields of an rnn_linear4 with weights in any order: biases and scales of its rows, each a table."""
     shift = bias_shift(linear.bias)
     return {
         "bias_shift": shift,
-        "weight": Column("uint8_t", packed(linear.weight)),
+        "weight": weight,
         "bias": Column("int16_t", linear.bias >> shift),
         "scale": Column("uint8_t", scale_byte(linear.r, linear.t)),
     }

@@ -114,8 +114,7 @@ class QuantizedLearner(Learner):
     def _sums(self, answer: NDArray[np.float64], batch: Batch, each: NDArray[np.float64]) -> Sums:
         asked, right = batch.weight > 0, math.nan
         if self._classes:
-            y = batch.y.argmax(axis=-1) if batch.y.ndim == answer.ndim else batch.y
-            right = float(np.sum(asked & (answer.argmax(axis=-1) == y)))
+            right = float(np.sum(asked & (answer.argmax(axis=-1) == batch.y.argmax(axis=-1))))
         return np.array([np.sum(each * batch.weight), np.sum(batch.weight), right, np.sum(asked)])
 
     def _steps(self, x: NDArray[Any], lengths: NDArray[np.int64]) -> Sequences:

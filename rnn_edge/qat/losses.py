@@ -20,15 +20,13 @@ def softmax(logits: Reals) -> Reals:
 
 
 def losses(answer: Reals, y: Array, loss: str) -> tuple[Reals, Reals]:
-    """The loss of every target, and its slope by the answer `[..., n]`, which are logits where `y` is a class.
+    """The loss of every target `[..., n]`, and its slope by the answer `[..., n]`.
 
-    `y`: classes `[...]`, or probabilities of all or values `[..., n]`. `loss` as in `spec.TrainSpec`.
+    `loss` as in `spec.TrainSpec`; in a crossentropy targets are probabilities of all classes, answers are logits.
     """
     if loss == CROSSENTROPY:
-        wanted = y if y.ndim == answer.ndim else np.eye(answer.shape[-1])[y]
         found = softmax(answer)
-        each = -np.sum(wanted * np.log(np.maximum(found, np.finfo(np.float64).tiny)), axis=-1)
-        return each, found - wanted
+        return -np.sum(y * np.log(np.maximum(found, np.finfo(np.float64).tiny)), axis=-1), found - y
     error = answer - y
     if loss == "mse":
         return np.mean(error * error, axis=-1), 2 * error / error.shape[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir.short_rows import bias_shift, scale_byte
+from ..nibbles import short_fields
 from . import Column, Field, Linear
 
 GUARD = "RNN_MVE"
@@ -29,10 +29,4 @@ def fields(linear: Linear) -> dict[str, Field]:
 def packed_fields(linear: Linear) -> dict[str, Field]:
     """`weight` [pairs of rows, columns], as rnn_mve4.h reads them; the rest as in nibbles.py."""
     halves = np.pad(linear.weight, ((0, -len(linear.weight) % 4), (0, 0))) & 15
-    shift = bias_shift(linear.bias)
-    return {
-        "bias_shift": shift,
-        "weight": Column("uint8_t", halves[0::2] | halves[1::2] << 4, _ALIGNED),
-        "bias": Column("int16_t", linear.bias >> shift),
-        "scale": Column("uint8_t", scale_byte(linear.r, linear.t)),
-    }
+    return short_fields(linear, Column("uint8_t", halves[0::2] | halves[1::2] << 4, _ALIGNED))
