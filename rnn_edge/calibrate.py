@@ -29,15 +29,15 @@ class Channel:
 @dataclass(frozen=True)
 class Ranges:
     """What calibration saw: the range of the normalized input, the peak magnitude of every named value, the range of
-    every channel (none where the inputs are tokens), and for weights of 4 bits how the arrays are used, which no file
-    keeps.
+    every channel (none where the inputs are tokens), and, where calibration was for weights of 4 bits, how the arrays
+    are used, which no file keeps.
     """
 
     low: float
     high: float
     peaks: Mapping[str, tuple[str, float]]  # value name -> (format class, largest magnitude)
     channels: tuple[Channel, ...] = ()
-    usage: Usage = field(default_factory=Usage, compare=False)
+    usage: Usage | None = field(default=None, compare=False)
 
     def peak(self, form: str) -> float:
         """Largest magnitude over the values of a format class."""
@@ -127,7 +127,7 @@ def calibrate(
     values = normalize(model, x)[real]
     tail = (100.0 - percentile) / 2
     low, high = np.percentile(values, [tail, 100.0 - tail])
-    usage = reading.usage() if isinstance(reading, UsageReading) else Usage()
+    usage = reading.usage() if isinstance(reading, UsageReading) else None
     return Ranges(float(low), float(high), reading.peaks, _channels(model, x[real], names), usage)
 
 

@@ -18,6 +18,7 @@ from .ir.elements import UNIT_SCALE
 from .ir.program import Op, Program, State, Value
 from .quantize_weights import WEIGHT_BITS, quantize_rows, quantize_table, table_scale
 from .readings import INPUT, UNIT, WIDE_INPUT, Reading, Signal, read_body, read_head, state_names, state_starts
+from .usage import Usage
 
 OUTPUTS = ("int16", "int8")
 
@@ -42,6 +43,7 @@ def quantize(
     `scheme` "int8": inputs and operands of products are int8; "int16x8": they are int16. In both, weights are int8 and
     states int16. `output` "int16", or "int8" (eight bits make ties between classes). `weight_bits` 8, or 4: weights of
     products are -7 to 7 then, in the same arithmetic, those of embeddings 16 times that, biases and scales short.
+    UserError for any other, and where 4 bits meet ranges that were not calibrated for them.
     """
     _check_choice(scheme, weight_bits)
     reading = IntReading(model, ranges, scheme, weight_bits)
@@ -86,6 +88,14 @@ def _check_choice(scheme: str, weight_bits: int) -> None:
         raise UserError(f"{weight_bits} bits a weight are not supported; give one of {WEIGHT_BITS}.")
 
 
+def _usage(ranges: Ranges, weight_bits: int) -> Usage:
+    if weight_bits == 8:
+        return Usage()
+    if ranges.usage is None:
+        raise UserError("These ranges are for weights of 8 bits; for 4, calibrate with weight_bits=4.")
+    return ranges.usage
+
+
 def _states(
     reading: IntReading, states: Sequence[Signal], following: Sequence[Signal], starts: Sequence[float]
 ) -> tuple[State, ...]:
@@ -113,7 +123,7 @@ def output_scale(peak: float) -> float:
 
 
 def choose_formats(
-    model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int
+    model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int, usage: Usage
 ) -> dict[str, tuple[str, float, int]]:
     """Format class -> (dtype, scale, zero point)."""
     formats = {UNIT: ("int16", UNIT_SCALE, 0), INPUT: _input_format(model, ranges, scheme)}
@@ -131,7 +141,7 @@ def choose_formats(
             formats[form] = ("int16", gate_scale(peak), 0)
         elif form.endswith(".row"):
             name, table = tables[form]
-            scale = table_scale(table, peak, weight_bits, ranges.usage.tables.get(name))
+            scale = table_scale(table, peak, weight_bits, usage.tables.get(name))
             formats[form] = ("int8", _float32(scale), 0)
         else:
             formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
@@ -183,8 +193,10 @@ class IntReading(Reading):
 
     def __init__(self, model: FloatModel, ranges: Ranges, scheme: str, weight_bits: int) -> None:
         super().__init__()
-        self.weight_bits, self.usage = weight_bits, ranges.usage
-        self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(model, ranges, scheme, weight_bits)
+        self.weight_bits, self.usage = weight_bits, _usage(ranges, weight_bits)
+        self.formats: Mapping[str, tuple[str, float, int]] = choose_formats(
+            model, ranges, scheme, weight_bits, self.usage
+        )
         self.scheme = scheme
         self.values: dict[str, Value] = {}
         self.arrays: dict[str, NDArray[Any]] = {}

@@ -172,7 +172,7 @@ def program(
 ) -> Program:
     model = float_model(network, seed, gain)
     classes = [f"class {i}" for i in range(network.dense[-1][0])] if network.dense else []
-    ranges = calibrate(model, *samples(model))
+    ranges = calibrate(model, *samples(model), weight_bits=weight_bits)
     return quantize(model, ranges, scheme, output, classes, weight_bits=weight_bits)
 
 

@@ -49,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "rounding": {"cells"},
     "calibrate": BASE | {"cells", "float_model", "readings", "usage"},
     "quantize_weights": BASE | {"cells", "ir", "usage", "rounding"},
-    "quantize": BASE | {"cells", "float_model", "readings", "calibrate", "ir", "quantize_weights"},
+    "quantize": BASE | {"cells", "float_model", "readings", "usage", "calibrate", "ir", "quantize_weights"},
     "sections": BASE,
     "board": BASE | {"sections"},
     "compilers": BASE | {"board"},

@@ -29,7 +29,7 @@ def test_the_forward_pass_gives_the_integers_of_the_interpreter(network: Network
     """Every value of every real step, outputs and states; in one piece, and in two with the states carried on."""
     model = float_model(network, gain=3.0)
     x, lengths = samples(model, count=6, steps=9)
-    program = quantize(model, calibrate(model, *samples(model)), scheme, weight_bits=bits)
+    program = quantize(model, calibrate(model, *samples(model), weight_bits=bits), scheme, weight_bits=bits)
     q, interpreter = from_float(program, x), Interpreter(program)
     whole = record(program, q, lengths, interpreter.start_states(len(q)))
     y, states = interpreter.run(q, lengths)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rnn_edge.calibrate import calibrate, normalize, run_float
 from rnn_edge.cells import FloatArray
+from rnn_edge.errors import UserError
 from rnn_edge.float_model import DenseLayer, EmbeddingLayer, FloatModel, RecurrentLayer
 from rnn_edge.ir.arithmetic import IntArray
 from rnn_edge.ir.interpret import Interpreter
@@ -67,11 +70,18 @@ def test_an_operand_that_is_always_zero_is_no_trouble() -> None:
     assert np.abs(rounded(weight, scale, END, np.zeros((3, 3)))).max() <= END
 
 
+def used(model: FloatModel, x: NDArray[Any], lengths: NDArray[np.int64]) -> Usage:
+    """What calibration for weights of 4 bits keeps."""
+    usage = calibrate(model, x, lengths, weight_bits=4).usage
+    assert usage is not None
+    return usage
+
+
 def test_calibration_keeps_what_products_read() -> None:
     """The input at every real step, and the last state where the output is read."""
     model = float_model(Network(("gru",), (5,), dense=((6, "linear"),)))
     x, lengths = samples(model, count=20, steps=9)
-    usage = calibrate(model, x, lengths, weight_bits=4).usage
+    usage = used(model, x, lengths)
     assert set(usage.products) == {"gru0_gx", "gru0_gh", "dense0_sum"} and not usage.tables
     seen = normalize(model, x)[np.arange(9) < lengths[:, None]]
     assert np.allclose(usage.products["gru0_gx"].mean, seen.mean(axis=0))
@@ -87,7 +97,7 @@ def test_calibration_keeps_what_embeddings_are_for() -> None:
     x, lengths = samples(model, count=20, steps=9)
     (table,) = (layer for layer in model.layers if isinstance(layer, EmbeddingLayer))
     (cell,) = (layer for layer in model.layers if isinstance(layer, RecurrentLayer))
-    (lookups,) = calibrate(model, x, lengths, weight_bits=4).usage.tables.values()
+    (lookups,) = used(model, x, lengths).tables.values()
     tokens = x[np.arange(9) < lengths[:, None]].ravel()
     assert lookups.counts.tolist() == np.bincount(tokens, minlength=len(table.table)).tolist()
     assert np.allclose(lookups.gram, cell.products["gx"].weight.T @ cell.products["gx"].weight)
@@ -123,6 +133,12 @@ def test_wide_products_are_not_watched() -> None:
     """A covariance of 20,000 columns has three gigabytes; with 8 bits there is none at all."""
     model = float_model(Network(("gru",), (3,), inputs=20_000))
     x, lengths = samples(model, count=2, steps=2)
-    assert set(calibrate(model, x, lengths, weight_bits=4).usage.products) == {"gru0_gh", "dense0_sum"}
-    assert not calibrate(model, x, lengths).usage.products
+    assert set(used(model, x, lengths).products) == {"gru0_gh", "dense0_sum"}
+    assert calibrate(model, x, lengths).usage is None
     quantize(model, calibrate(model, x, lengths, weight_bits=4), weight_bits=4)
+
+
+def test_ranges_of_8_bits_are_refused_for_4() -> None:
+    model = float_model(Network(("gru",), (3,)))
+    with pytest.raises(UserError, match="calibrate with weight_bits=4"):
+        quantize(model, calibrate(model, *samples(model)), weight_bits=4)
