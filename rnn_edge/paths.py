@@ -35,9 +35,9 @@ class Artifacts:
         """What training measured; where it is, the float.keras beside it was trained here."""
         return self.folder / "metrics.json"
 
-    def checkpoint(self, seed: int, quantized: bool = False) -> Path:
+    def checkpoint(self, seed: int) -> Path:
         """Where an interrupted training stands; not in the folder, which an export replaces as a whole."""
-        return self.folder.parent / ".checkpoints" / f"{self.name}_seed{seed}{'_qat' if quantized else ''}.npz"
+        return self.folder.parent / ".checkpoints" / f"{self.name}_seed{seed}.npz"
 
     @property
     def gradients(self) -> Path:

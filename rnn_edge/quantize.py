@@ -118,7 +118,7 @@ def state_scale(peak: float, finest: int) -> float:
 
 
 def output_scale(peak: float) -> float:
-    """For a convolution: the finest power of two that holds the calibrated peak with some room."""
+    """The finest power of two that holds the calibrated peak with some room."""
     return 2.0 ** -min(math.floor(math.log2(32767 / max(OUTPUT_HEADROOM * peak, 2.0**-15))), 24)
 
 
@@ -144,7 +144,9 @@ def choose_formats(
             scale = table_scale(table, peak, weight_bits, usage.tables.get(name))
             formats[form] = ("int8", _float32(scale), 0)
         else:
-            formats[form] = ("int16", _float32(peak * OUTPUT_HEADROOM / 32767), 0)
+            # Of a power of two the short scales of rows are what they were when real numbers become integers again.
+            scale = output_scale(peak) if weight_bits == 4 else _float32(peak * OUTPUT_HEADROOM / 32767)
+            formats[form] = ("int16", scale, 0)
     return formats
 
 

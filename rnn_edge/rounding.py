@@ -6,8 +6,9 @@ import numpy as np
 
 from .cells import FloatArray
 
-CUT = np.linspace(0.5, 1.0, 11)[:, None]
-"""Where weights of 4 bits may end, as shares of the largest: with few bits it pays to cut."""
+CUT = np.concatenate([np.linspace(0.5, 1.0, 11), 7 / np.arange(6.0, 0.0, -1.0)])[:, None]
+"""Where weights of 4 bits may end, as shares of the largest. With few bits it pays to cut; and the largest is 6 to 1 of
+what it was quantized with, where training has moved the integers."""
 
 _DAMPING, _CHOICE_DAMPING = 0.01, 0.1
 """What is added to the diagonal of a metric, as shares of its mean, because a calibration set is finite: to round, as

@@ -96,7 +96,6 @@ def run(
     metrics.save(measured, files.metrics)
     for seed in seeds:
         files.checkpoint(seed).unlink(missing_ok=True)
-        files.checkpoint(seed, quantized=True).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # where other models are in training
         files.checkpoint(first_seed).parent.rmdir()
     return Trained(measured, reach)
@@ -120,20 +119,11 @@ def _refined(
     from .qat.refine import refine
 
     watch.note(
-        f"Quantization-aware training goes on from there, with weights of {described.export.weights} bits: towards "
-        "what the float network answers, and measured against it."
+        f"Quantization-aware training moves the integers of weights of {described.export.weights} bits towards what "
+        "the float network answers; losses and shares of right answers are those against it."
     )
-    checkpoint = Checkpoint(files.checkpoint(seed, quantized=True), watch.note)
     ready, model = prepare(described, data, seed), folded(trained.model)
-    better = refine(
-        model,
-        described,
-        data,
-        (ready.training, ready.validation),
-        seed,
-        lambda *step: watch.epoch(seed, *step),
-        checkpoint,
-    )
-    if not better:
+    parts = ready.training, ready.validation
+    if not refine(model, described, data, parts, seed, lambda *step: watch.epoch(seed, *step)):
         watch.note("It found no smaller loss on the validation part: the weights are those from before.")
     return replace(trained, model=model, accuracy=accuracy(model, data.test))

@@ -162,6 +162,14 @@ def samples(
     return (rng.normal(size=(count, steps, model.inputs)) * model.deviation + model.mean).astype(np.float32), lengths
 
 
+def movements(model: FloatModel, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Sequences of twelve channels that three movements make, as sensors on one body have them."""
+    rng = np.random.default_rng(seed)
+    three = np.cumsum(rng.normal(size=(64, 20, 3)), axis=1) / 3
+    mixed = three @ np.random.default_rng(0).normal(size=(3, 12)) + 0.1 * rng.normal(size=(64, 20, 12))
+    return mixed * model.deviation + model.mean, np.full(64, 20)
+
+
 def program(
     network: Network,
     scheme: str = "int8",

@@ -40,7 +40,6 @@ RNN_PIECE int32_t rnn_scale4(uint32_t sum, uint32_t mantissa, uint32_t exponent,
 RNN_PIECE uint32_t rnn_excess4(const int16_t *x, int cols)
 {
     uint32_t sum = 0;
-    RNN_UNROLL
     for (int j = 0; j + 2 <= cols; j += 2)
         sum = (uint32_t)__smlad((int16x2_t) * (const rnn_word *)(x + j), (int16x2_t)0x00010001,
                                 (int32_t)sum);
@@ -70,23 +69,14 @@ RNN_PIECE uint32_t rnn_excess4(const int16_t *x, int cols)
         [d] "+&r"(sum[3]), [w01] "=&r"(w01), [w23] "=&r"(w23), [x01] "=&r"(x01), [x23] "=&r"(x23), \
         [pair] "=&r"(pair)
 
-#ifdef __OPTIMIZE_SIZE__
-/* A loop in C would keep its counter in memory: it takes the last register. */
+/* A loop in C would keep its counter in memory: it takes the last register. Unrolled it would save
+ * one instruction in ten, and cost more flash than the weights of small networks. */
 #define RNN_ALL_COLUMNS_4(load)                                                                    \
     __asm__("0:\n\t" RNN_FOUR_COLUMNS_4(load) "subs %[cols], %[cols], #4\n\t"                      \
                                               "bgt 0b"                                             \
             : RNN_FOUR_COLUMNS_4_CHANGE, [cols] "+&r"(cols)                                        \
             : [mask] "r"(0x000F000F)                                                               \
             : "cc", "memory")
-#else
-#define RNN_ALL_COLUMNS_4(load)                                                                    \
-    RNN_UNROLL                                                                                     \
-    for (int j = 0; j < cols; j += 4)                                                              \
-    __asm__(RNN_FOUR_COLUMNS_4(load)                                                               \
-            : RNN_FOUR_COLUMNS_4_CHANGE                                                            \
-            : [mask] "r"(0x000F000F)                                                               \
-            : "memory")
-#endif
 
 /* `cols` columns of four rows, in fours: those of the padding have weights of 0 as they are stored,
  * whatever x holds there. */

@@ -18,11 +18,12 @@ Reals = NDArray[np.float32]
 
 
 def gradient(program: Program, record: Record, lengths: NDArray[np.int64], slope: Reals) -> dict[str, Reals]:
-    """Constant of the program -> the gradient of the loss by the real numbers it stands for.
+    """Constant of the program -> for each sequence the gradient by the real numbers it stands for, `[batch, ...]`.
 
-    For weights and biases of products, and rows of embeddings. `slope`: the gradient by the outputs as real numbers,
-    `[batch, n]` after the last step of each sequence or, where there is one at every step, `[batch, steps, n]`, zeros
-    past the ends. Where a value stands at an end of its format, or an operand passes it, the gradient is zero.
+    For weights and biases of products, and rows of embeddings. What is derived is the sum of the outputs as real
+    numbers times `slope`: `[batch, n]` after the last step of each sequence or, where there is one at every step,
+    `[batch, steps, n]`, zeros past the ends. Where a value stands at an end of its format, or an operand passes it, the
+    gradient is zero.
     """
     parts = parts_of(program)
     found: dict[str, Reals] = {}
@@ -109,7 +110,7 @@ class _Pass:
                     by_inputs[1] += by_output * (a < b)
 
     def by_constant(self, ops: Sequence[Op], by_value: Mapping[str, Reals]) -> dict[str, Reals]:
-        """The gradients by what `ops` hold, over all steps and sequences."""
+        """The gradients by what `ops` hold, over all steps of each sequence."""
         found: dict[str, Reals] = {}
 
         def add(name: str, array: Reals) -> None:
@@ -118,14 +119,14 @@ class _Pass:
         for op in ops:
             if op.kind not in ("matvec", "gather"):
                 continue
-            rows = by_value[op.output].reshape(-1, self._program.values[op.output].size)
+            rows = by_value[op.output].reshape(-1, *by_value[op.output].shape[-2:])  # [steps, batch, n]
             if op.kind == "matvec":
-                x = self._reals[op.inputs[0]]
-                add(op.constants[0], rows.T @ x.reshape(len(rows), -1))
+                x = self._reals[op.inputs[0]].reshape(*rows.shape[:2], -1)
+                add(op.constants[0], rows.transpose(1, 2, 0) @ x.transpose(1, 0, 2))
                 add(op.constants[1], rows.sum(axis=0))
             else:
-                table = np.zeros(self._program.constants[op.constants[0]].shape, np.float32)
-                np.add.at(table, self._values[op.inputs[0]].ravel(), rows)
+                table = np.zeros((rows.shape[1], *self._program.constants[op.constants[0]].shape), np.float32)
+                np.add.at(table, (np.arange(rows.shape[1]), self._values[op.inputs[0]][..., 0]), rows)
                 add(op.constants[0], table)
         return found
 

@@ -57,14 +57,18 @@ class Weights:
         flat = self.flat()
         return with_arrays(self.model, lambda name, array: _drawn(flat, self.origins[name]))
 
-    def by_variable(self, gradients: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """Gradients by arrays of the network as those by the variables. An element that is read twice sums both."""
-        sizes = [int(np.prod(one.shape)) for one in self.variables]
-        flat = np.zeros(1 + sum(sizes))
-        for name, (place, factor) in self.origins.items():
-            flat += np.bincount(place.ravel(), (gradients[name] * factor).ravel(), len(flat))
-        parts = np.split(flat[1:].astype(np.float32), np.cumsum(sizes)[:-1])
-        return [part.reshape(one.shape) for part, one in zip(parts, self.variables, strict=True)]
+    def assign(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
+        """Give the variables the values that make these arrays; what none of them reads stays."""
+        flat = self.flat()
+        for name, array in arrays.items():
+            place, factor = self.origins[name]
+            read = place > 0
+            flat[place[read]] = array[read] / factor[read]
+        at = 1
+        for one in self.variables:
+            size = int(np.prod(one.shape))
+            one.assign(flat[at : at + size].reshape(one.shape))
+            at += size
 
 
 def weights_of(keras_model: Any) -> Weights:

@@ -19,7 +19,7 @@ from .batches import padded
 from .checkpoint import Checkpoint
 from .fit import Progress, fit
 from .keras_start import start_keras
-from .learner import FloatLearner, answers
+from .learner import Learner, answers
 from .network import build, check
 
 __all__ = [
@@ -75,7 +75,7 @@ def train(
     """
     ready = prepare(spec, dataset, seed)
     parts = ready.training, ready.validation
-    history = fit(FloatLearner(ready.model, spec), parts, seed, progress, checkpoint)
+    history = fit(Learner(ready.model, spec), parts, seed, progress, checkpoint)
     return TrainedModel(ready.model, history, accuracy(ready.model, dataset.test))
 
 

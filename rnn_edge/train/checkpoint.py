@@ -82,9 +82,9 @@ class Checkpoint:
         return course
 
 
-def fingerprint(spec: ModelSpec, parts: Sequence[Split], seed: int, mark: str = "") -> str:
-    """SHA-256 of all that decides how training goes: settings, seed, data, this package, what else `mark` names."""
-    digest = hashlib.sha256(f"{__version__} {seed} {mark}{spec.network.model_dump_json()}".encode())
+def fingerprint(spec: ModelSpec, parts: Sequence[Split], seed: int) -> str:
+    """SHA-256 of all that decides how training goes: settings, seed, data, this package."""
+    digest = hashlib.sha256(f"{__version__} {seed} {spec.network.model_dump_json()}".encode())
     digest.update(spec.train.model_dump_json().encode())
     for array in (array for part in parts for array in (part.x, part.lengths, part.y)):
         digest.update(f"{array.dtype} {array.shape}".encode())

@@ -40,7 +40,7 @@ def fit(
     plain = asked(training, spec.network.every_step)
     factors = class_factors(plain, _classes(spec), spec.train.class_weights)
     held = weighted(asked(validation, spec.network.every_step), factors)
-    mark = fingerprint(spec, parts, seed, learner.mark)
+    mark = fingerprint(spec, parts, seed)
     course = _resumed(learner, checkpoint, mark)
     if course is not None:
         _report(course, spec, progress)
@@ -73,7 +73,6 @@ def _learn(learner: Learner, whole: Batch, random: np.random.Generator, epoch: i
 
 
 def _measure(learner: Learner, batch: Batch) -> Sums:
-    learner.settle()
     rows = np.arange(len(batch))
     starts = range(0, len(batch), TOGETHER)
     return sum((learner.measure(batch.take(rows[start : start + TOGETHER])) for start in starts), np.zeros(4))

@@ -7,7 +7,6 @@ training of recurrent network trajectories", Neural Computation 2, 1990; here wi
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -26,15 +25,12 @@ Sums = NDArray[np.float64]
 """Over targets: weighted loss, weight, correct answers, answers."""
 
 
-class Learner(ABC):
+class Learner:
     """A Keras model and its optimizer; `measure` and `learn` return the sums over the targets of a batch.
 
-    `mark` names what besides the specification decides how it learns; `keeps_best`: training ends with the weights of
-    the epoch of the least loss on the validation part, not with the last ones.
+    `keeps_best`: training ends with the weights of the epoch of the least loss on the validation part, not with the
+    last ones.
     """
-
-    mark = ""
-    keeps_best: bool
 
     def __init__(self, model: Any, spec: ModelSpec) -> None:
         keras = start_keras()
@@ -42,25 +38,13 @@ class Learner(ABC):
         self.keeps_best = spec.train.decay == "none"  # a learning rate that falls to zero chooses the last ones
         self.optimizer = keras.optimizers.Adam(spec.train.learning_rate, global_clipnorm=spec.train.gradient_clip)
         self.optimizer.build(model.trainable_variables)
+        loss = loss_of(spec)
+        self._measure = _measurement(model, loss)
+        self._learn = _gradient_step(carried(model) if spec.train.tbptt else model, loss, self.optimizer)
 
-    @abstractmethod
-    def settle(self) -> None:
-        """Called before something is measured: what follows from the weights, follows from those of now."""
-
-    @abstractmethod
     def measure(self, batch: Batch) -> Sums:
         """Loss and answers as they are."""
-
-    @abstractmethod
-    def step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
-        """A gradient step of the loss divided by `total`, from `states` on, if any; returns those after it, too.
-
-        Where nothing is asked, only the states go on.
-        """
-
-    @abstractmethod
-    def zero_states(self, count: int) -> list[Any]:
-        """Where `count` sequences begin."""
+        return np.asarray(self._measure(batch.x, batch.y, batch.weight), np.float64)
 
     def learn(self, batch: Batch, done: float) -> Sums:
         """A gradient step, or one for each piece in which something is asked; `done` of the training, 0..1, is over.
@@ -72,35 +56,20 @@ class Learner(ABC):
         if options.decay == "cosine":
             self.optimizer.learning_rate = options.learning_rate * (1 + math.cos(math.pi * done)) / 2
         if not options.tbptt:
-            return self.step(batch, float(batch.weight.sum()), [])[0]
+            return self._step(batch, float(batch.weight.sum()), [])[0]
         pieces = list(batch.chunks(options.tbptt))
         fullest = max(float(piece.weight.sum()) for piece in pieces)
-        sums, states = np.zeros(4), self.zero_states(len(batch))
+        sums, states = np.zeros(4), zero_states(self.model, len(batch))
         for piece in pieces:
-            more, states = self.step(piece, fullest, states)
+            more, states = self._step(piece, fullest, states)
             sums = sums + more
         return sums
 
+    def _step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
+        """A gradient step of the loss divided by `total`, from `states` on, if any; returns those after it, too.
 
-class FloatLearner(Learner):
-    """Learns as Keras computes it."""
-
-    def __init__(self, model: Any, spec: ModelSpec) -> None:
-        super().__init__(model, spec)
-        loss = loss_of(spec)
-        self._measure = _measurement(model, loss)
-        self._learn = _gradient_step(carried(model) if spec.train.tbptt else model, loss, self.optimizer)
-
-    def settle(self) -> None:
-        """Nothing is kept that follows from the weights."""
-
-    def measure(self, batch: Batch) -> Sums:
-        return np.asarray(self._measure(batch.x, batch.y, batch.weight), np.float64)
-
-    def zero_states(self, count: int) -> list[Any]:
-        return zero_states(self.model, count)
-
-    def step(self, batch: Batch, total: float, states: list[Any]) -> tuple[Sums, list[Any]]:
+        Where nothing is asked, only the states go on.
+        """
         asks = bool(batch.weight.any())
         sums, states = self._learn(batch.x, batch.y, batch.weight, np.float32(total), states, asks)
         return np.asarray(sums, np.float64), states

@@ -15,7 +15,6 @@ from rnn_edge.float_model import DenseLayer, FloatModel
 from rnn_edge.ir.interpret import Interpreter
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.qat.gradient import gradient
-from rnn_edge.qat.losses import losses, softmax
 from rnn_edge.qat.record import record
 from rnn_edge.qat.weights import with_arrays
 from rnn_edge.quantize import quantize
@@ -64,7 +63,7 @@ def test_the_gradient_is_nearly_that_of_the_float_network(network: Network) -> N
     slope = np.random.default_rng(0).normal(size=played.outputs(program).shape)
     if model.every_step:
         slope *= (np.arange(7) < lengths[:, None])[..., None]
-    found = gradient(program, played, lengths, slope.astype(np.float32))
+    found = summed(gradient(program, played, lengths, slope.astype(np.float32)))
     arrays = trained(model)
     assert arrays.keys() == found.keys() & arrays.keys()
     tolerance = 0.06 if network.global_pool == "max" else 0.05
@@ -92,17 +91,31 @@ def test_the_gradient_stops_where_a_value_leaves_its_format() -> None:
     assert not any(array.any() for array in found.values())
 
 
-@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse", "mae"])
-def test_slopes_of_the_losses(loss: str) -> None:
-    rng = np.random.default_rng(0)
-    answer = rng.normal(size=(3, 4, 5))
-    y = softmax(rng.normal(size=(3, 4, 5))) if loss.startswith("sparse") else rng.normal(size=(3, 4, 5))
-    _, slope = losses(answer, y, loss)
-    for place in np.ndindex(answer.shape):
-        step = np.zeros_like(answer)
-        step[place] = 1e-6
-        ends = [losses(answer + sign * step, y, loss)[0].sum() for sign in (1, -1)]
-        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(slope[place], abs=1e-6)
+@pytest.mark.parametrize("every_step", [False, True], ids=["last", "every"])
+def test_a_sequence_has_the_gradient_that_it_has_alone(every_step: bool) -> None:
+    """Of a network with an embedding and one with numbers, for sequences of different lengths."""
+    for network in (
+        Network(("lstm",), (4,), every_step=every_step, embedding=3),
+        Network(("gru",), (4,), every_step=every_step),
+    ):
+        model = float_model(network)
+        x, lengths = samples(model, count=5, steps=6)
+        program = quantize(model, calibrate(model, *samples(model)))
+        slope = np.random.default_rng(0).normal(size=(5, 6, 1) if every_step else (5, 1)).astype(np.float32)
+        slope = slope * (np.arange(6) < lengths[:, None])[..., None] if every_step else slope
+        states = Interpreter(program).start_states(5)
+        together = gradient(program, record(program, from_float(program, x), lengths, states), lengths, slope)
+        for i in range(5):
+            one = slice(i, i + 1)
+            played = record(program, from_float(program, x[one]), lengths[one], [state[one] for state in states])
+            alone = gradient(program, played, lengths[one], slope[one])
+            assert alone.keys() == together.keys()
+            assert all(np.allclose(alone[name][0], together[name][i], atol=1e-6) for name in alone)
+
+
+def summed(gradients: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """Over all sequences."""
+    return {name: array.sum(axis=0) for name, array in gradients.items()}
 
 
 def trained(model: FloatModel) -> dict[str, NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from rnn_edge.spec import ModelSpec
 from rnn_edge.train import build, train
 from rnn_edge.train.batches import Batch, asked
 from rnn_edge.train.carried import carried, zero_states
-from rnn_edge.train.learner import FloatLearner, loss_of
+from rnn_edge.train.learner import Learner, loss_of
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
@@ -71,7 +71,7 @@ def test_one_piece_learns_as_the_whole(cell: str, every_step: bool) -> None:
     for tbptt in (0, STEPS):
         described = spec(tbptt, cell=cell, every_step=every_step)
         model = model_of(described, data)
-        learner = FloatLearner(model, described)
+        learner = Learner(model, described)
         sums.append([learner.learn(asked(data.train, every_step), 0.0) for _ in range(2)])
         weights.append(model.get_weights())
     np.testing.assert_allclose(np.array(sums[0]), np.array(sums[1]), rtol=1e-5)
@@ -101,7 +101,7 @@ def test_gradients_stop_where_a_piece_begins(every_step: bool) -> None:
     data, described = dataset(), spec(3, every_step=every_step)
     batch = asked(data.train, every_step)
     ours, by_hand, whole = (model_of(described, data) for _ in range(3))
-    FloatLearner(ours, described).learn(batch, 0.0)
+    Learner(ours, described).learn(batch, 0.0)
     learn_by_hand(by_hand, described, batch, 3)
     learn_by_hand(whole, described, batch, STEPS)
     for one, other in zip(ours.get_weights(), by_hand.get_weights(), strict=True):
@@ -111,7 +111,7 @@ def test_gradients_stop_where_a_piece_begins(every_step: bool) -> None:
 
 def test_a_piece_without_a_question_is_no_step() -> None:
     data, described = dataset(), spec(2)
-    learner = FloatLearner(model_of(described, data), described)
+    learner = Learner(model_of(described, data), described)
     batch = asked(data.train.take(np.flatnonzero(data.train.lengths == STEPS)), every_step=False)
     learner.learn(batch, 0.0)
     assert int(learner.optimizer.iterations) == 1  # the last of four pieces
