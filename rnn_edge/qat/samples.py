@@ -21,6 +21,7 @@ from .record import record
 
 _PIECE = 128  # steps, where there is an output at each: no gradient goes further back than the beginning of a piece
 _TOGETHER = 1 << 14  # steps of all sequences that are played at a time
+_SLOPES = 1 << 24  # numbers that are made at a time
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Sequences:
         answers = self.answers[rows] if self.answers.ndim == 2 else self.answers[rows, :steps]
         return Sequences(self.x[rows, :steps], self.lengths[rows], answers)
 
-    def together(self) -> Iterator[Sequences]:
-        """All of them, as many at a time as memory is good for."""
-        count = max(_TOGETHER // self.x.shape[1], 1)
+    def together(self, parameters: int = 1) -> Iterator[Sequences]:
+        """All of them, as many at a time as memory is good for, with a slope by each of the parameters."""
+        count = max(min(_TOGETHER // self.x.shape[1], _SLOPES // parameters), 1)
         return (self.take(slice(start, start + count)) for start in range(0, len(self), count))
 
 
@@ -79,12 +80,14 @@ def samples(
     square of it is the sum of their squares (M. F. Hutchinson, "A stochastic estimator of the trace of the influence
     matrix for Laplacian smoothing splines", Communications in Statistics 19, 1990).
     """
-    slopes, errors = [], []
-    for part in sequences.together():
+    n, total, at = len(parameters.now), draws * pieces(program, sequences), 0
+    slopes, errors = np.empty((n, total), np.float32), np.empty(total, np.float32)
+    for part in sequences.together(n):
         for slope, error in _drawn(program, parameters, part, draws, classes, random):
-            slopes.append(slope)
-            errors.append(error)
-    return np.ascontiguousarray(np.concatenate(slopes).T), np.concatenate(errors)
+            some = slice(at, at + len(error))
+            slopes[:, some], errors[some] = slope.T, error
+            at += len(error)
+    return slopes, errors
 
 
 def pieces(program: Program, sequences: Sequences) -> int:
