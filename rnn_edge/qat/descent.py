@@ -45,10 +45,9 @@ def nearest(
     for number in range(1, _ROUNDS + 1):
         parameters, random = parameters_of(program, bits), np.random.default_rng([seed, number])
         room = max(_SLOPES // len(parameters.now), 1)
-        chosen = random.permutation(len(parts[0]))[: max(room // _FEWEST_DRAWS, 1)]
-        sequences = _answered(network, parts[0].take(chosen))
+        sequences = _answered(network, _chosen(parts[0], room // _FEWEST_DRAWS, program.every_step, random))
         before, _ = mean_square_error(program, sequences, classes)
-        draws = int(np.clip(room // pieces(program, sequences), 1, _MOST_DRAWS))
+        draws = int(np.clip(room // pieces(sequences.lengths, program.every_step).sum(), 1, _MOST_DRAWS))
         slopes, errors = samples(program, parameters, sequences, draws, classes, random)
         count = max(round(_SHARE / number * len(parameters.now)), 16)
         program = moved(program, parameters, best_moves(parameters, slopes, errors, count))
@@ -61,6 +60,13 @@ def nearest(
         if ended:
             break
     return best
+
+
+def _chosen(training: Split, most: int, every_step: bool, random: np.random.Generator) -> Split:
+    """As many sequences as have so many pieces, at least one."""
+    order = random.permutation(len(training))
+    together = np.cumsum(pieces(training.lengths[order], every_step))
+    return training.take(order[: max(int(np.searchsorted(together, most, "right")), 1)])
 
 
 def _answered(network: FloatModel, split: Split) -> Sequences:

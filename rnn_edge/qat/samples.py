@@ -80,7 +80,8 @@ def samples(
     square of it is the sum of their squares (M. F. Hutchinson, "A stochastic estimator of the trace of the influence
     matrix for Laplacian smoothing splines", Communications in Statistics 19, 1990).
     """
-    n, total, at = len(parameters.now), draws * pieces(program, sequences), 0
+    n, at = len(parameters.now), 0
+    total = draws * int(pieces(sequences.lengths, program.every_step).sum())
     slopes, errors = np.empty((n, total), np.float32), np.empty(total, np.float32)
     for part in sequences.together(n):
         for slope, error in _drawn(program, parameters, part, draws, classes, random):
@@ -90,9 +91,9 @@ def samples(
     return slopes, errors
 
 
-def pieces(program: Program, sequences: Sequences) -> int:
-    """Of all sequences."""
-    return int(np.sum(-(-sequences.lengths // _PIECE))) if program.every_step else len(sequences)
+def pieces(lengths: NDArray[np.int64], every_step: bool) -> NDArray[np.int64]:
+    """Of sequences of so many steps."""
+    return -(-lengths // _PIECE) if every_step else np.ones_like(lengths)
 
 
 def _drawn(

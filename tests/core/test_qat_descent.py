@@ -18,7 +18,7 @@ from rnn_edge.ir.program import Program
 from rnn_edge.ir.quantize_input import from_float
 from rnn_edge.outputs import dequantize
 from rnn_edge.qat import descent
-from rnn_edge.qat.descent import nearest
+from rnn_edge.qat.descent import _chosen, nearest
 from rnn_edge.qat.moves import best_moves
 from rnn_edge.qat.parameters import Parameters, moved, parameters_of, real_arrays
 from rnn_edge.qat.samples import answered, mean_square_error, pieces, samples
@@ -135,7 +135,7 @@ def test_every_real_step_of_long_sequences_is_in_one_sample() -> None:
     x, lengths = networks.samples(model, count=6, steps=300)
     sequences = answered(model, x, lengths)
     drawn = samples(program, parameters_of(program, 4), sequences, 60, False, np.random.default_rng(0))[1]
-    assert len(drawn) == 60 * pieces(program, sequences) == 60 * int(np.sum(-(-lengths // 128)))
+    assert len(drawn) == 60 * pieces(lengths, True).sum() == 60 * int(np.sum(-(-lengths // 128)))
     real = np.arange(300) < lengths[:, None]
     errors = (outputs(program, x, lengths) - sequences.answers)[real]
     assert np.sum(drawn.astype(np.float64) ** 2) / 60 == pytest.approx(np.sum(errors**2), rel=0.2)
@@ -211,6 +211,18 @@ def test_programs_come_nearer_on_sequences_that_they_have_not_seen(asked: str, b
     assert before / after > (2.0 if bits == 4 else 1.1)
     assert told[-1][0] == told[-1][1] <= 6
     assert nearest(program, model, spec, parts, 0, lambda *one: None) == found
+
+
+def test_a_round_draws_as_many_sequences_as_memory_holds() -> None:
+    """However long they are: of long ones with an output at every step each has several samples."""
+    lengths = np.array([128, 129, 1000, 50, 300])
+    training = Split(np.zeros((5, 1000, 1), np.float32), lengths, np.zeros(5, np.int64))
+    for seed in range(20):
+        for most in (1, 4, 9, 100):
+            chosen = _chosen(training, most, True, np.random.default_rng(seed))
+            assert len(chosen) == 1 or pieces(chosen.lengths, True).sum() <= most
+            assert most < 100 or len(chosen) == 5
+            assert len(_chosen(training, most, False, np.random.default_rng(seed))) == min(most, 5)
 
 
 def test_a_program_that_cannot_come_nearer_stays(monkeypatch: pytest.MonkeyPatch) -> None:
