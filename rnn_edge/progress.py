@@ -92,7 +92,7 @@ class TrainingLines:
 
 
 def _losses(logs: Mapping[str, float]) -> str:
-    text = f"loss {logs['loss']:.3f}, validation {logs['val_loss']:.3f}"
+    text = f"loss {logs['loss']:#.3g}, validation {logs['val_loss']:#.3g}"
     return text if isnan(logs["val_accuracy"]) else f"{text}, {100 * logs['val_accuracy']:.1f} %"
 
 

@@ -29,6 +29,13 @@ def test_a_line_every_ten_seconds() -> None:
     assert printed[1].endswith("at most 0:03:08 left")  # 94 epochs of 2 s; the 12 s before epoch 1 do not count
 
 
+def test_small_losses_have_three_figures() -> None:
+    output = io.StringIO()
+    watch = TrainingLines(Console(file=output, width=80))
+    watch.epoch(0, 1, 6, LOGS | {"loss": 0.00012345, "val_loss": 12.0, "val_accuracy": float("nan")})
+    assert output.getvalue().rstrip().endswith("loss 0.000123, validation 12.0")
+
+
 def test_the_end_is_always_shown_and_the_next_seed_begins() -> None:
     printed = lines((1, 0, 1, 9), (2, 0, 2, 9), (3, 0, 3, 3), (4, 1, 1, 9), (5, 1, 2, 9), (25, 1, 3, 9))
     assert [line[:31] for line in printed] == [
