@@ -69,9 +69,9 @@ Each row starts from the stored float weights of a bundled model, seed {SEED}. A
 scales and embeddings) and of flash (weights, tables, code with `-Os`), and instructions (with `-O2`) are those of a
 Cortex-M4 (`{BOARD}`): 8 bits first, then 4, and what share that is.
 
-No model loses more than 0.6 points after training, 0.2 in the mean. A test split decides to half a point or so: 370
-sequences of `vowels`, 488 of `watch`, 960 of `kws`. `kws` had 91.77 % and 92.29 % when the sequences of each round were
-drawn with the seeds 1 and 2.
+Here no model loses more than 0.6 points after training, 0.2 in the mean. A test split decides to half a point or so:
+370 sequences of `vowels`, 488 of `watch`, 960 of `kws`. `kws` had 91.77 % and 92.29 % when the sequences of each round
+were drawn with the seeds 1 and 2.
 
 `nice python experiments/four_bits.py > docs/four_bits.md` writes this page; with names of models it measures these.
 """

@@ -10,14 +10,11 @@ from .errors import UserError
 from .ir.arithmetic import IntArray
 from .ir.ops import faulty_rows, requantization
 from .ir.program import Value
-from .ir.short_rows import short_bias, short_scale
+from .ir.short_rows import LARGEST_WEIGHT, TABLE_STEP, short_bias, short_scale
 from .rounding import CUT, least_error, rounded
 from .usage import Lookups, Operand
 
 WEIGHT_BITS = (8, 4)
-
-_UPPER, _LARGEST_UPPER = 16, 7
-"""An element of an embedding with 4 bits is an int8 with no others than its upper ones."""
 
 
 def quantize_rows(
@@ -68,15 +65,15 @@ def table_scale(table: FloatArray, peak: float, bits: int, lookups: Lookups | No
     """The scale of the elements of an embedding, int8, up to `peak`."""
     if bits == 8:
         return peak / 127
-    scales, gram = peak * CUT[:, 0] / _LARGEST_UPPER, None if lookups is None else lookups.gram
+    scales, gram = peak * CUT[:, 0] / LARGEST_WEIGHT, None if lookups is None else lookups.gram
     weight = np.ones(len(table)) if lookups is None else lookups.counts
-    errors = [rounded(table, np.full(len(table), scale), _LARGEST_UPPER, gram) * scale - table for scale in scales]
+    errors = [rounded(table, np.full(len(table), scale), LARGEST_WEIGHT, gram) * scale - table for scale in scales]
     losses = [weight @ ((error if gram is None else error @ gram) * error).sum(axis=1) for error in errors]
-    return float(scales[np.argmin(losses)]) / _UPPER
+    return float(scales[np.argmin(losses)]) / TABLE_STEP
 
 
 def quantize_table(table: FloatArray, scale: float, bits: int, lookups: Lookups | None) -> NDArray[np.int8]:
     """An embedding at `scale`; of 4 bits, elements are 16 times -7 to 7."""
-    step, end = (1, 127) if bits == 8 else (_UPPER, _LARGEST_UPPER)
+    step, end = (1, 127) if bits == 8 else (TABLE_STEP, LARGEST_WEIGHT)
     gram = None if lookups is None or bits == 8 else lookups.gram
     return (step * rounded(table, np.full(len(table), step * scale), end, gram)).astype(np.int8)

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from ..ir.headroom import headroom
 from ..ir.ops import op_requantization
 from ..ir.program import Op, Program
-from ..ir.short_rows import are_short
+from ..ir.short_rows import LARGEST_WEIGHT, TABLE_STEP, are_short
 from ..ir.statements import Product
-from .nibbles import LARGEST, TABLE_STEP
 
 
 class Kernel(StrEnum):
@@ -47,4 +46,4 @@ def _is_packed(program: Program) -> bool:
 
 def _fits_4_bits(program: Program, op: Op) -> bool:
     weight, bias, _ = (program.constants[name] for name in op.constants)
-    return int(np.abs(weight).max()) <= LARGEST and are_short(bias, op_requantization(program, op).r)
+    return int(np.abs(weight).max()) <= LARGEST_WEIGHT and are_short(bias, op_requantization(program, op).r)

@@ -9,16 +9,11 @@ from ..ir.arithmetic import IntArray
 from ..ir.short_rows import bias_shift, scale_byte
 from .linear import Column, Field, Linear
 
-LARGEST = 7
-
 ORIGIN = 8
 """What stands for zero in half a byte."""
 
 ROWS = 4
 """Rows side by side."""
-
-TABLE_STEP = 16
-"""What all elements of a packed embedding are multiples of."""
 
 
 def packed(weight: IntArray) -> IntArray:

@@ -40,6 +40,10 @@ stands for the real number `s * value`, or `s * (value - zero_point)` for the in
 | embedding row | int8 | peak of the table / 127 | 0 |
 | output | int16; int8 as an option | calibrated peak * 1.25 / 32767 (times 256) | 0 |
 
+With weights of 4 bits these are -7 to 7, elements of an embedding 16 times that; an output has a scale of 2^-k, the finest
+that holds the calibrated peak times 1.25; a bias is an int16 times 2^k, one k a product, and `r` below has no more than its
+five highest bits.
+
 The scale of a row of weights is `max(max|w| / 127, |b| / (s_x * 2^30), s_y / s_x * 2^-16)`, doubled until the
 bounds below hold. States are int16 between steps and are narrowed to int8 only as operands: an int8 state would lose slow
 memories, because updates smaller than half a step of int8 round away.

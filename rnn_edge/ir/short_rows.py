@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from .arithmetic import IntArray
 
-_LARGEST = (1 << 15) - 1
+LARGEST_WEIGHT, TABLE_STEP = 7, 16
+"""Weights of 4 bits are -7 to 7, elements of an embedding that times 16: an int8 with no others than its upper bits."""
+
+LARGEST_BIAS = (1 << 15) - 1
+"""Before the shift."""
+
 _SIGNIFICANT = 5
 _LOW = 15 - _SIGNIFICANT
 """Bits of 2^14 <= r < 2^15 that are 0 in a short one."""
@@ -20,7 +25,7 @@ _LOW = 15 - _SIGNIFICANT
 def bias_shift(bias: IntArray) -> int:
     """The least shift with |bias| <= 32767 * 2^shift in every row: 16 at most, where |bias| <= 2^30."""
     largest = int(np.abs(bias).max())
-    return next(shift for shift in range(32) if largest <= _LARGEST << shift)
+    return next(shift for shift in range(32) if largest <= LARGEST_BIAS << shift)
 
 
 def short_bias(bias: IntArray) -> IntArray:

@@ -7,6 +7,8 @@ numbers: errors and slopes are those of the integers a device computes.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..datasets import Split
@@ -17,7 +19,7 @@ from ..spec import ModelSpec
 from ..train.fit import Progress
 from .moves import best_moves
 from .parameters import moved, parameters_of
-from .samples import Sequences, answered, mean_square_error, pieces, samples
+from .samples import Answered, answered, mean_square_error, pieces, samples
 
 _ROUNDS, _PATIENCE = 6, 2
 _SHARE = 0.05  # of the parameters may move in the first round, half of that in the second, a third in the third
@@ -32,16 +34,18 @@ def nearest(
     parts: tuple[Split, Split],
     seed: int,
     progress: Progress,
-) -> Program:
+) -> tuple[Program, float]:
     """Of `program` and what it becomes in some rounds, the one nearest to the float network over the second of `parts`.
 
     In each round those integers move that bring the outputs nearest over the first of them, or over a share of it,
     drawn anew: fewer in each, so that in the end they do not follow what was drawn. Nearer is what has a smaller mean
-    square of its errors. `progress` is told both errors in every round.
+    square of its errors; how much, comes with it in decibels, 0 where that is `program`. `progress` is told both errors
+    in every round.
     """
     bits, classes = described.export.weights, described.train.loss == "sparse_categorical_crossentropy"
     held = _answered(network, parts[1])
-    best, least, since = program, mean_square_error(program, held, classes)[0], 0
+    first, _ = mean_square_error(program, held, classes)
+    best, least, since = program, first, 0
     for number in range(1, _ROUNDS + 1):
         parameters, random = parameters_of(program, bits), np.random.default_rng([seed, number])
         room = max(_SLOPES // len(parameters.now), 1)
@@ -59,7 +63,7 @@ def nearest(
         progress(number, number if ended else _ROUNDS, {"loss": before, "val_loss": error, "val_accuracy": same})
         if ended:
             break
-    return best
+    return best, 10 * math.log10(first / max(least, 1e-30)) if least < first else 0.0
 
 
 def _chosen(training: Split, most: int, every_step: bool, random: np.random.Generator) -> Split:
@@ -69,5 +73,5 @@ def _chosen(training: Split, most: int, every_step: bool, random: np.random.Gene
     return training.take(order[: max(int(np.searchsorted(together, most, "right")), 1)])
 
 
-def _answered(network: FloatModel, split: Split) -> Sequences:
+def _answered(network: FloatModel, split: Split) -> Answered:
     return answered(network, *network.rows.of(with_channels(split.x), split.lengths))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..ir.arithmetic import IntArray
 from ..ir.program import Op, Program
-from ..ir.short_rows import bias_shift
+from ..ir.short_rows import LARGEST_BIAS, LARGEST_WEIGHT, TABLE_STEP, bias_shift
 
 Reals = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def parameters_of(program: Program, bits: int) -> Parameters:
 
 
 def _weights(now: IntArray, step: Reals, bits: int) -> _Part:
-    most = 7 if bits == 4 else 126
+    most = LARGEST_WEIGHT if bits == 4 else 126
     ends = np.abs(now) > most
     return _Part(now, np.where(ends, now, -most), np.where(ends, now, most), step)
 
@@ -134,9 +134,9 @@ def _learned(program: Program) -> dict[str, Op]:
 
 def _element_step(bits: int) -> int:
     """Between two elements of an embedding."""
-    return 16 if bits == 4 else 1
+    return TABLE_STEP if bits == 4 else 1
 
 
 def _bias_format(bias: NDArray[Any], bits: int) -> tuple[int, int]:
     """A bias is at most so many times 2^shift: shift, and how many."""
-    return (bias_shift(bias.astype(np.int64)), 32767) if bits == 4 else (0, 1 << 30)
+    return (bias_shift(bias.astype(np.int64)), LARGEST_BIAS) if bits == 4 else (0, 1 << 30)

@@ -17,20 +17,19 @@ from .weights import weights_of
 
 def refine(
     model: Any, described: ModelSpec, data: Dataset, parts: tuple[Split, Split], seed: int, progress: Progress
-) -> bool:
+) -> float:
     """Change the weights of a Keras model so that its program answers more as the float network does.
 
     In the scheme int8 with the weights of `described.export`, over the first of `parts`, and measured over the second.
     The weights become the real numbers that the integers of the nearest program stand for, of which export makes the
-    same integers. Returns whether there is a nearer one: where there is none, the weights are as they were.
+    same integers. Returns how many decibels smaller its errors are: 0 where there is none nearer, and the weights stay.
     """
     weights, export = weights_of(model), described.export
     network = weights.model
     x, lengths = network.rows.of(with_channels(data.calibration.x), data.calibration.lengths)
     ranges = calibrate(network, x, lengths, export.input_percentile, (), export.weights)
     start = quantize(network, ranges, weight_bits=export.weights)
-    found = nearest(start, network, described, parts, seed, progress)
-    if found is start:
-        return False
-    weights.assign(real_arrays(found))
-    return True
+    found, gain = nearest(start, network, described, parts, seed, progress)
+    if gain:
+        weights.assign(real_arrays(found))
+    return gain

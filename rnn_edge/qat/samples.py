@@ -25,7 +25,7 @@ _SLOPES = 1 << 24  # numbers that are made at a time
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Answered:
     """Inputs `[batch, steps, inputs]` as a step reads them, of `lengths` real steps, and what the float network answers
     to them: `[batch, outputs]`, or `[batch, steps, outputs]` with zeros past the ends.
     """
@@ -37,24 +37,24 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, rows: Any) -> Sequences:
+    def take(self, rows: slice) -> Answered:
         """Some of them, cut to the longest."""
         steps = int(self.lengths[rows].max())
         answers = self.answers[rows] if self.answers.ndim == 2 else self.answers[rows, :steps]
-        return Sequences(self.x[rows, :steps], self.lengths[rows], answers)
+        return Answered(self.x[rows, :steps], self.lengths[rows], answers)
 
-    def together(self, parameters: int = 1) -> Iterator[Sequences]:
+    def together(self, parameters: int = 1) -> Iterator[Answered]:
         """All of them, as many at a time as memory is good for, with a slope by each of the parameters."""
         count = max(min(_TOGETHER // self.x.shape[1], _SLOPES // parameters), 1)
         return (self.take(slice(start, start + count)) for start in range(0, len(self), count))
 
 
-def answered(network: FloatModel, x: NDArray[Any], lengths: NDArray[np.int64]) -> Sequences:
-    """Sequences with the answers of the float network."""
-    return Sequences(x, lengths, run_float(network, x, lengths))
+def answered(network: FloatModel, x: NDArray[Any], lengths: NDArray[np.int64]) -> Answered:
+    """Answered with the answers of the float network."""
+    return Answered(x, lengths, run_float(network, x, lengths))
 
 
-def mean_square_error(program: Program, sequences: Sequences, classes: bool) -> tuple[float, float]:
+def mean_square_error(program: Program, sequences: Answered, classes: bool) -> tuple[float, float]:
     """Of the outputs at all steps that have one, against the answers of the float network.
 
     With `classes` only differences between outputs count, and the second number is the share of outputs whose largest
@@ -72,7 +72,12 @@ def mean_square_error(program: Program, sequences: Sequences, classes: bool) -> 
 
 
 def samples(
-    program: Program, parameters: Parameters, sequences: Sequences, draws: int, classes: bool, random: Any
+    program: Program,
+    parameters: Parameters,
+    sequences: Answered,
+    draws: int,
+    classes: bool,
+    random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slopes by the parameters `[n, samples]` and errors `[samples]`, `draws` of each piece of each sequence.
 
@@ -97,7 +102,7 @@ def pieces(lengths: NDArray[np.int64], every_step: bool) -> NDArray[np.int64]:
 
 
 def _drawn(
-    program: Program, parameters: Parameters, part: Sequences, draws: int, classes: bool, random: Any
+    program: Program, parameters: Parameters, part: Answered, draws: int, classes: bool, random: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     q = from_float(program, part.x)
     states = Interpreter(program).start_states(len(part))

@@ -48,27 +48,14 @@ class Weights:
     variables: Sequence[Any]
     origins: Mapping[str, Origin]
 
-    def flat(self) -> NDArray[np.float64]:
-        """The variables now, one after the other behind a zero."""
-        return np.concatenate([[0.0], *(np.asarray(one, np.float64).ravel() for one in self.variables)])
-
-    def network(self) -> FloatModel:
-        """The network with the variables as they are now."""
-        flat = self.flat()
-        return with_arrays(self.model, lambda name, array: _drawn(flat, self.origins[name]))
-
     def assign(self, arrays: Mapping[str, NDArray[np.float64]]) -> None:
         """Give the variables the values that make these arrays; what none of them reads stays."""
-        flat = self.flat()
+        flat = np.concatenate([[0.0], *(np.asarray(one, np.float64).ravel() for one in self.variables)])
         for name, array in arrays.items():
             place, factor = self.origins[name]
             read = place > 0
             flat[place[read]] = array[read] / factor[read]
-        at = 1
-        for one in self.variables:
-            size = int(np.prod(one.shape))
-            one.assign(flat[at : at + size].reshape(one.shape))
-            at += size
+        _assign(self.variables, flat[1:])
 
 
 def weights_of(keras_model: Any) -> Weights:
@@ -108,13 +95,16 @@ def _drawn(flat: NDArray[Any], origin: Origin) -> NDArray[np.float64]:
     return np.asarray(np.take(flat, origin.place, mode="clip") * origin.factor)
 
 
+def _assign(variables: Sequence[Any], flat: NDArray[Any]) -> None:
+    """`flat` holds the values of all, one after the other."""
+    ends = np.cumsum([int(np.prod(one.shape)) for one in variables])
+    for one, values in zip(variables, np.split(flat, ends[:-1]), strict=True):
+        one.assign(values.reshape(one.shape))
+
+
 def _arrays_with(keras_model: Any, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The arrays of the network of a Keras model whose variables are `flat`, one after the other."""
-    at = 0
-    for one in keras_model.trainable_variables:
-        size = int(np.prod(one.shape))
-        one.assign(flat[at : at + size].reshape(one.shape))
-        at += size
+    _assign(keras_model.trainable_variables, flat)
     arrays: dict[str, NDArray[Any]] = {}
     with_arrays(_imported(keras_model), lambda name, array: arrays.setdefault(name, np.asarray(array)))
     return arrays

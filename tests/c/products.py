@@ -12,11 +12,10 @@ import numpy as np
 from rnn_edge.backends.c_tables import Tables, linear_in_c
 from rnn_edge.backends.c_templates import render
 from rnn_edge.backends.layouts import Column, Layout, Linear, all_layouts
-from rnn_edge.backends.nibbles import LARGEST
 from rnn_edge.ir.arithmetic import IntArray
 from rnn_edge.ir.headroom import saturates
 from rnn_edge.ir.ops import Requantization
-from rnn_edge.ir.short_rows import bias_shift
+from rnn_edge.ir.short_rows import LARGEST_WEIGHT, bias_shift
 from tests.c.plain_integers import clip, requantize
 
 BITS = {"s8": 8, "s16": 16}
@@ -81,7 +80,7 @@ def linear(shape: Shape, operand: str, headroom: int, last: int = 127) -> Linear
     r, t = rng.integers(1 << 14, 1 << 15, rows), rng.integers(17, 33, rows)
     r[0::4], r[1::4] = (1 << 15) - 1, 1 << 14
     t[cols % 3 :: 7], t[cols % 5 :: 7] = 17, 32
-    if last <= LARGEST:
+    if last <= LARGEST_WEIGHT:
         shift = bias_shift(bias)
         bias, r = bias >> shift << shift, r & 31 << 10
         bias[bias < -room] += 1 << shift  # rounded down beyond the bound

@@ -128,8 +128,7 @@ def test_samples_of_one_output_are_its_errors() -> None:
 
 
 def test_every_real_step_of_long_sequences_is_in_one_sample() -> None:
-    """With one output the squares of samples of one step each would sum up to those of all errors; here pieces do,
-    in the mean of many draws."""
+    """Squares of samples sum up to those of all errors, in the mean of many draws."""
     model = float_model(Network(("gru",), (4,), dense=((1, "linear"),), every_step=True))
     program = exported(model, 4)
     x, lengths = networks.samples(model, count=6, steps=300)
@@ -205,12 +204,13 @@ def test_programs_come_nearer_on_sequences_that_they_have_not_seen(asked: str, b
     parts, told, unseen = (some_split(model, 1), some_split(model, 2)), list[Any](), some_split(model, 3)
     ranges = calibrate(model, parts[0].x[:64], parts[0].lengths[:64], weight_bits=bits)
     program, spec = quantize(model, ranges, weight_bits=bits), described(asked, bits)
-    found = nearest(program, model, spec, parts, 0, lambda *one: told.append(one))
+    found, gain = nearest(program, model, spec, parts, 0, lambda *one: told.append(one))
     sequences = answered(model, unseen.x, unseen.lengths)
     before, after = (mean_square_error(one, sequences, asked != "value")[0] for one in (program, found))
     assert before / after > (2.0 if bits == 4 else 1.1)
+    assert gain == pytest.approx(10 * np.log10(before / after), abs=1.5)  # that on the validation part
     assert told[-1][0] == told[-1][1] <= 6
-    assert nearest(program, model, spec, parts, 0, lambda *one: None) == found
+    assert nearest(program, model, spec, parts, 0, lambda *one: None) == (found, gain)
 
 
 def test_a_round_draws_as_many_sequences_as_memory_holds() -> None:
@@ -229,5 +229,6 @@ def test_a_program_that_cannot_come_nearer_stays(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(descent, "best_moves", lambda parameters, *rest: some_moves(parameters, 3))
     model = float_model(Network(("gru",), (12,), 12, dense=((3, "linear"),)))
     program, told, parts = exported(model, 4), list[Any](), (some_split(model, 1), some_split(model, 2))
-    assert nearest(program, model, described("class", 4), parts, 0, lambda *one: told.append(one)) is program
+    found, gain = nearest(program, model, described("class", 4), parts, 0, lambda *one: told.append(one))
+    assert found is program and gain == 0
     assert [one[0] for one in told] == [1, 2]
