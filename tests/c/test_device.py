@@ -44,7 +44,7 @@ def device(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return made, build_device(made, tmp_path_factory.mktemp("device"))
 
 
-@pytest.mark.parametrize("turn, network", enumerate(NETWORKS[::2]))
+@pytest.mark.parametrize("turn, network", list(enumerate(NETWORKS[::2])))
 def test_scripts_are_exact_through_the_link(turn: int, network: Network, tmp_path: Path) -> None:
     scheme, output = ("int8", "int16x8")[turn % 2], ("int16", "int8")[turn // 2 % 2]
     made = program(network, scheme, output)
