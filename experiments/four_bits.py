@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from rnn_edge import quality, spec
+from rnn_edge.bench.measurement import Measurement
 from rnn_edge.bench.run import Target, measure
 from rnn_edge.bench.subjects import of_program
 from rnn_edge.board import load
@@ -47,6 +48,7 @@ CORES = {
     "Cortex-M4": BOARD,
     "Cortex-M55": "mps3-an547",
     "RISC-V": "qemu-riscv32-virt",
+    "AVR": "simavr-mega",
 }
 FLAGS = {"size": "-Os", "speed": "-O2"}
 
@@ -82,6 +84,12 @@ FLASH = """
 Weights, tables and code with 4 bits as a share of those with 8 bits, on emulated boards. What is learned takes half
 everywhere. Tables stay (512 bytes), and so does most code with `-Os`: small networks gain little. With `-O2` the
 products of 8 bits are unrolled and those of 4 bits are not.
+"""
+
+STEPS = """
+## Instructions of a step
+
+With 4 bits as a share of those with 8 bits, of the same programs; on the AVR, cycles.
 """
 
 
@@ -124,28 +132,32 @@ def row(name: str) -> str:
     eight, rounded = (task.quality(stored, program) for program in programs[:2])
     four = task.quality(stored, programs[2])
     accuracies = [_percent(one) for one in (eight.float_accuracy, eight.accuracy, rounded.accuracy, four.accuracy)]
-    small = [measure(of_program(program), Target(load(BOARD), "size")).sizes for program in (programs[0], programs[2])]
+    small = [measure(of_program(program), Target(load(BOARD), "size")) for program in (programs[0], programs[2])]
     fast = [measure(of_program(program), Target(load(BOARD), "speed")).mean for program in (programs[0], programs[2])]
-    flash = [sizes.code + sizes.tables + sizes.weights for sizes in small]
-    costs = [_change(each) for each in ([sizes.weights for sizes in small], flash, fast)]
+    costs = [_change(each) for each in ([one.sizes.weights for one in small], list(map(_flash, small)), fast)]
     nearer = f"{rounded.snr_db:.1f} to {four.snr_db:.1f} dB"
     cells = [f"`{name}`", *accuracies, _percent(four.agreement), nearer, *costs]
     return f"| {' | '.join(cells)} |"
 
 
-def flash_row(name: str) -> str:
-    """All of flash by core and flags, with 4 bits as a share of 8."""
+def shares(name: str) -> tuple[str, str]:
+    """What 4 bits take of what 8 take, by core and flags: rows of all of flash, and of a step."""
     described = spec.load(MODELS / name)
     task = Task(name, described, dataset_of(described, MODELS / name))
     stored = import_keras(MODELS / name / "float.keras", name)
     subjects = [of_program(task.program(stored, bits)) for bits in (8, 4)]
-    shares = []
+    flash, steps = [], []
     for board in CORES.values():
         for profile in FLAGS:
-            sizes = [measure(subject, Target(load(board), profile)).sizes for subject in subjects]
-            eight, four = (one.code + one.tables + one.weights for one in sizes)
-            shares.append(f"{four / eight:.0%}")
-    return f"| `{name}` | {' | '.join(shares)} |"
+            eight, four = (measure(subject, Target(load(board), profile)) for subject in subjects)
+            flash.append(f"{_flash(four) / _flash(eight):.0%}")
+            steps.append(f"{four.mean / eight.mean:.0%}")
+    return f"| `{name}` | {' | '.join(flash)} |", f"| `{name}` | {' | '.join(steps)} |"
+
+
+def _flash(measured: Measurement) -> int:
+    sizes = measured.sizes
+    return sizes.code + sizes.tables + sizes.weights
 
 
 def _percent(share: float | None) -> str:
@@ -163,11 +175,10 @@ def main(names: Sequence[str]) -> None:
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for name in names:
         print(row(name), flush=True)
-    print(FLASH)
     targets = [f"{core} `{flags}`" for core in CORES for flags in FLAGS.values()]
-    print(f"| model | {' | '.join(targets)} |\n|{'---|' * (1 + len(targets))}")
-    for name in names:
-        print(flash_row(name), flush=True)
+    for text, rows in zip((FLASH, STEPS), zip(*map(shares, names), strict=True), strict=True):
+        print(f"{text}\n| model | {' | '.join(targets)} |\n|{'---|' * (1 + len(targets))}")
+        print("\n".join(rows))
 
 
 if __name__ == "__main__":

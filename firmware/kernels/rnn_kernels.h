@@ -28,21 +28,6 @@ typedef struct {
     const RNN_FLASH uint8_t *shift;      /* t, 1 to 46 */
 } rnn_linear64;
 
-#if defined(RNN_WIDE) || defined(RNN_NARROW) /* others have their own: rnn_dsp4.h, rnn_mve4.h */
-/* A matrix-vector product of weights of 4 bits, two a byte, with the same result; the bounds of
- * rnn_linear in rnn_portable.h hold. With e = 32 - t - headroom, 0 to 15, r * 2^(32 - t - headroom)
- * is (16 + m) * 2^(10 + e). */
-typedef struct {
-    int32_t rows;
-    int32_t cols;
-    int32_t headroom;
-    int32_t bias_shift;
-    const RNN_FLASH uint8_t *weight; /* W + 8, W -7 to 7: see rnn_matvec4_s8 */
-    const RNN_FLASH int16_t *bias;   /* b * 2^-bias_shift */
-    const RNN_FLASH uint8_t *scale;  /* 16 m + e, one a row */
-} rnn_linear4;
-#endif
-
 /* One input channel: q = round(x * gain + offset). */
 typedef struct {
     float gain;
@@ -63,15 +48,6 @@ extern const RNN_FLASH uint16_t rnn_sigmoid_table[256];
 /* y = requantize(W x + b). sum(|W| * |x|) + |b| < 2^31 for every row and every possible x. */
 void rnn_matvec64_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear64 *w);
 void rnn_matvec64_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear64 *w);
-
-#if defined(RNN_WIDE) || defined(RNN_NARROW)
-/* The same, and y = sat16(y + requantize(W x + b)). Weights lie in fours of rows, the last of them
- * filled up: for each pair of columns four bytes, one a row, the first column in the lower half. */
-void rnn_matvec4_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w);
-void rnn_matvec4_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w);
-void rnn_matvec4_add_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w);
-void rnn_matvec4_add_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w);
-#endif
 
 /* y = table[token], rows of n. 0 <= token < rows of the table. */
 void rnn_gather_operand(rnn_operand *y, const RNN_FLASH int8_t *table, int32_t token, int32_t n);

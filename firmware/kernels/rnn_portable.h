@@ -36,15 +36,17 @@ typedef struct {
     const RNN_FLASH rnn_multiplier *multiplier;
 } rnn_linear;
 
-#ifdef RNN_NARROW
-/* floor(product * 2^-shift + 1/2), the shift in the lowest byte of `word`, at least 2. */
-RNN_PIECE int32_t rnn_shifted(int32_t product, uint32_t word)
+/* floor(product * 2^-(before + 1) + 1/2) */
+RNN_PIECE int32_t rnn_shifted(int32_t product, uint_fast8_t before)
 {
-    const uint8_t before = (uint8_t)(word - 1);
-    /* an AVR moves a byte */
-    return ((before < 8 ? product >> before : product >> 8 >> (before - 8)) + 1) >> 1;
+#ifdef __AVR__ /* which shifts bit by bit, but can move a byte */
+    if (before >= 8)
+        return ((product >> 8 >> (before - 8)) + 1) >> 1;
+#endif
+    return ((product >> before) + 1) >> 1;
 }
 
+#ifdef RNN_NARROW
 /* floor(sum * r2 * 2^-8), |sum| < 2^23, r2 < 2^16 even: products of 16 by 16 bits, each and their
  * sum below 2^31. */
 RNN_PIECE int32_t rnn_scaled_s8(int32_t sum, uint16_t r2)
@@ -74,7 +76,8 @@ RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, i
 #ifdef RNN_NARROW
     const uint16_t r2 = (uint16_t)(multiplier >> 16);
     const int32_t v = (int32_t)(s16 ? sum << w->headroom : sum);
-    const int32_t y = rnn_shifted(s16 ? rnn_scaled_s16(v, r2) : rnn_scaled_s8(v, r2), multiplier);
+    const int32_t product = s16 ? rnn_scaled_s16(v, r2) : rnn_scaled_s8(v, r2);
+    const int32_t y = rnn_shifted(product, (uint8_t)(multiplier - 1));
 #else
     (void)s16;
     const int64_t product = (int64_t)(int32_t)((uint32_t)sum << w->headroom) * multiplier;

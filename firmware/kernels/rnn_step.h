@@ -27,7 +27,7 @@
 #elif defined(RNN_DSP)
 #include "rnn_dsp4.h"
 #else
-#include "rnn_portable.h"
+#include "rnn_portable4.h"
 #endif
 
 #endif

@@ -1,4 +1,4 @@
-"""Weights of 4 bits, two a byte, as the plain kernels of rnn_kernels.c read them: on every core without its own."""
+"""Weights of 4 bits, eight a word, as the kernels of rnn_portable4.h read them: on every core without its own."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ ROWS = 4
 
 
 def packed(weight: IntArray) -> IntArray:
-    """`weight` [rows, columns] in -7 to 7 as rnn_matvec4_s8 reads it [bytes]."""
+    """`weight` [rows, columns] in -7 to 7 as rnn_matvec4_s8 reads it [words]."""
     rows, columns = weight.shape
     filled = np.pad(weight, ((0, -rows % ROWS), (0, columns % 2))) + ORIGIN
-    pairs = filled[:, 0::2] | filled[:, 1::2] << 4
-    return pairs.reshape(-1, ROWS, pairs.shape[1]).transpose(0, 2, 1).ravel()
+    pairs = (filled[:, 0::2] | filled[:, 1::2] << 4).reshape(-1, ROWS, filled.shape[1] // 2)
+    words: IntArray = np.bitwise_or.reduce(pairs << np.arange(0, 32, 8)[:, None], axis=1)
+    return words.ravel()
 
 
 def packed_fields(linear: Linear) -> dict[str, Field]:
     """Fields of rnn_linear4."""
-    return short_fields(linear, Column("uint8_t", packed(linear.weight)))
+    return short_fields(linear, Column("uint32_t", packed(linear.weight)))
 
 
 def short_fields(linear: Linear, weight: Column) -> dict[str, Field]:

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* With the sizes as constants, as a step has them, or with those in the fields of w. */
-RNN_INLINE void folded_s8(int16_t *y, const rnn_operand *x, const rnn_linear4 *w, int add)
+RNN_INLINE void folded_s8(int16_t *y, const rnn_operand *x, const RNN_FLASH rnn_linear4 *w, int add)
 {
     if (add)
         rnn_matvec4_add_s8(y, x, w);
@@ -14,7 +14,7 @@ RNN_INLINE void folded_s8(int16_t *y, const rnn_operand *x, const rnn_linear4 *w
         rnn_matvec4_s8(y, x, w);
 }
 
-RNN_INLINE void folded_s16(int16_t *y, const int16_t *x, const rnn_linear4 *w, int add)
+RNN_INLINE void folded_s16(int16_t *y, const int16_t *x, const RNN_FLASH rnn_linear4 *w, int add)
 {
     if (add)
         rnn_matvec4_add_s16(y, x, w);
@@ -22,14 +22,14 @@ RNN_INLINE void folded_s16(int16_t *y, const int16_t *x, const rnn_linear4 *w, i
         rnn_matvec4_s16(y, x, w);
 }
 
-__attribute__((noinline)) static void any_s8(int16_t *y, const rnn_operand *x, const rnn_linear4 *w,
-                                             int add)
+__attribute__((noinline)) static void any_s8(int16_t *y, const rnn_operand *x,
+                                             const RNN_FLASH rnn_linear4 *w, int add)
 {
     folded_s8(y, x, w, add);
 }
 
-__attribute__((noinline)) static void any_s16(int16_t *y, const int16_t *x, const rnn_linear4 *w,
-                                              int add)
+__attribute__((noinline)) static void any_s16(int16_t *y, const int16_t *x,
+                                              const RNN_FLASH rnn_linear4 *w, int add)
 {
     folded_s16(y, x, w, add);
 }

@@ -96,8 +96,8 @@ static void matvec64(int wide, int rows, int cols)
     GIVE(y, rows);
 }
 
-/* Weights are read as bytes of `bytes`, packed; the results are written over y, or added to it. */
-static void matvec4(const char *kernel, int rows, int cols, int bytes)
+/* `words` of weights; the results are written over y, or added to it. */
+static void matvec4(const char *kernel, int rows, int cols, int words)
 {
     const int wide = strstr(kernel, "_s16") != NULL, add = strstr(kernel, "_add") != NULL;
     rnn_linear4 w;
@@ -105,7 +105,7 @@ static void matvec4(const char *kernel, int rows, int cols, int bytes)
     w.cols = cols;
     w.headroom = *READ(int32_t, 1);
     w.bias_shift = *READ(int32_t, 1);
-    w.weight = READ(uint8_t, bytes);
+    w.weight = READ(uint32_t, words);
     w.bias = READ(int16_t, rows);
     w.scale = READ(uint8_t, rows);
     int16_t *y = READ(int16_t, rows);

@@ -159,7 +159,7 @@ def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Ge
     weight = rng.integers(-7, 8, shape)
     weight[::3], weight[1::3] = 7, -7
     x = rng.integers(-limit, limit, cols) if cols % 3 else np.full(cols, -limit)
-    room = (1 << (31 - headroom)) - 1 - np.abs(weight).sum(axis=1) * limit
+    room = min(1 << (31 - headroom), 1 << 23 if bits == 8 else 1 << 31) - 1 - np.abs(weight).sum(axis=1) * limit
     shift = int(rng.integers(0, 16))
     most = np.minimum(room >> shift, 32767)
     bias = rng.integers(-most, most + 1)
@@ -167,15 +167,16 @@ def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Ge
     mantissa, t = rng.integers(16, 32, rows), rng.integers(17, 33, rows)
     mantissa[:2], t[:2] = 31, (17, 32)[: len(t)]
     y = rng.integers(-32768, 32768, rows)
-    halves = [
-        [weight[row, col] + 8 if row < rows and col < cols else 8 for col in (pair, pair + 1)]
+    nibbles = [
+        weight[row, column] + 8 if row < rows and column < cols else 8
         for first in range(0, rows, 4)
         for pair in range(0, cols, 2)
         for row in range(first, first + 4)
+        for column in (pair, pair + 1)
     ]
-    content = np.array([low + 16 * high for low, high in halves])
+    content = [sum(int(one) << 4 * k for k, one in enumerate(nibbles[at : at + 8])) for at in range(0, len(nibbles), 8)]
     columns = (
-        ([headroom], "i4"), ([shift], "i4"), (content, "u1"), (bias, "i2"), ((mantissa - 16) * 16 + 32 - t, "u1"),
+        ([headroom], "i4"), ([shift], "i4"), (content, "u4"), (bias, "i2"), ((mantissa - 16) * 16 + 32 - t, "u1"),
         (y, "i2"), (x, f"i{bits // 8}"),
     )  # fmt: skip
     inputs = tuple(np.asarray(array).astype(dtype) for array, dtype in columns)
@@ -187,7 +188,7 @@ def matvec4_case(bits: int, shape: tuple[int, int], add: bool, rng: np.random.Ge
 @pytest.mark.parametrize("bits", [8, 16])
 def test_matvec4(kernels: Kernels, bits: int, add: bool) -> None:
     rng = np.random.default_rng(bits)
-    shapes = [(rows, cols) for rows in (*range(1, 10), 16, 31) for cols in (*range(1, 10), 16, 31, 40)]
+    shapes = [(rows, cols) for rows in (*range(1, 10), 16, 31) for cols in (*range(1, 10), 16, 17, 18, 31, 40)]
     cases = [matvec4_case(bits, shape, add, rng) for shape in shapes]
     requests = [replace(request, inputs=request.inputs[:-1]) for request in cases]
     for request, found in zip(cases, kernels.results(requests), strict=True):

@@ -56,7 +56,7 @@ def row_of(files: Artifacts, runtime: str) -> Row:
 
 
 # kernel file, its text, the same one unit off, the kind of operation that the diagnosis must name
-PRODUCTS, LANES, TABLES = "rnn_portable.h", "rnn_portable_lanes.h", "rnn_kernels.c"
+PRODUCTS, SHORT, LANES, TABLES = "rnn_portable.h", "rnn_portable4.h", "rnn_portable_lanes.h", "rnn_kernels.c"
 KERNEL_FAULTS = {
     "matvec rounding": (PRODUCTS, "((uint32_t)product >> 31)", "((uint32_t)product >> 31) + 1", ""),
     "matvec bias": (PRODUCTS, "(rnn_sum)w->bias[i + k] - excess", "(rnn_sum)w->bias[i + k] + 4096 - excess", ""),
@@ -74,6 +74,13 @@ KERNEL_FAULTS = {
     "tanh of negatives": (LANES, "(curve ^ (x < 0 ? -1 : 0))", "(curve ^ (x < 0 ? -256 : 0))", "tanh"),
     "table": (TABLES, "32768, 33451,", "32768, 33452,", ""),
 }
+KERNEL_FAULTS_4 = {
+    "matvec4 rounding": (PRODUCTS, "((product >> before) + 1) >> 1", "(product >> before) >> 1", ""),
+    "matvec4 bias": (SHORT, "*bias++ << w->bias_shift)", "*bias++ << w->bias_shift) + 4096", ""),
+    "matvec4 two rows": (SHORT, "(int32_t)(both - low) >> 16", "(int32_t)both >> 16", ""),
+    "matvec4 scale": (SHORT, "16u + (scale >> 4)", "15u + (scale >> 4)", ""),
+}
+"""With weights of 4 bits."""
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +94,11 @@ def wide_program() -> Program:
     return program(NETWORK, "int16x8", gain=3.0)
 
 
-@pytest.mark.parametrize("fault", KERNEL_FAULTS)
+@pytest.mark.parametrize("fault", [*KERNEL_FAULTS, *KERNEL_FAULTS_4])
 def test_a_fault_in_a_kernel(
     fault: str, right_program: Program, wide_program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, right, wrong, kind = KERNEL_FAULTS[fault]
+    file, right, wrong, kind = (KERNEL_FAULTS | KERNEL_FAULTS_4)[fault]
     firmware = tmp_path / "firmware"
     shutil.copytree(paths.FIRMWARE, firmware)
     kernels = firmware / "kernels" / file
@@ -101,6 +108,8 @@ def test_a_fault_in_a_kernel(
     for module in (c, c_host):
         monkeypatch.setattr(module, "FIRMWARE", firmware)
     right_one = wide_program if fault == "relu" else right_program
+    if fault in KERNEL_FAULTS_4:
+        right_one = program(NETWORK, gain=3.0, weight_bits=4)
     row = row_of(exported(tmp_path / "net", right_one, NETWORK), "c-gcc-O2")
     assert row.status == FAILED
     assert row.differing > 0
