@@ -17,7 +17,7 @@ from tests.c.test_device_fuzz import assert_answers, pieces
 from tests.fake_device import FakeDevice
 
 FRAMES = 500
-SECONDS = 10.0
+SECONDS = 30.0
 INFO = wire.encode(wire.request(201, wire.INFO))
 
 

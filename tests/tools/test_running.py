@@ -110,7 +110,7 @@ def test_a_program_that_never_ends_is_ended(tmp_path: Path) -> None:
     code = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(alive)!r}).touch(); time.sleep(60)"
     with pytest.raises(MissingError, match=r"was not done after 0.5 s and was ended; is the board there\?"):
         tools.run([python(code, timeout=0.5)])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     time.sleep(1.5)
     assert not alive.exists()
 
