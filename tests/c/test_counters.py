@@ -40,7 +40,7 @@ def assert_counted(link: Link, made: Program, commands: list[Command]) -> Counte
     return found
 
 
-@pytest.mark.parametrize("turn, index", enumerate((0, 2, 3, 6, 7, 8, 10, 12)))
+@pytest.mark.parametrize("turn, index", list(enumerate((0, 2, 3, 6, 7, 8, 10, 12))))
 def test_networks(turn: int, index: int, tmp_path: Path) -> None:
     """Every cell, tokens, several rows a step, pooling, both ways."""
     made = program(STACKS[index], ("int8", "int16x8")[turn % 2], ("int16", "int8")[turn // 2 % 2])
