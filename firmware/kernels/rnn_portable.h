@@ -61,12 +61,19 @@ RNN_PIECE int32_t rnn_scaled_s16(int32_t v, uint16_t r2)
     const int32_t high = (int32_t)(int16_t)(v >> 16) * r2;
     return high + (int32_t)(((uint32_t)(uint16_t)v * r2) >> 16);
 }
+#else
+/* floor(v * multiplier * 2^-32 + 1/2), |v * multiplier| < 2^61: the upper word and bit 31. */
+RNN_PIECE int32_t rnn_high(int32_t v, int32_t multiplier)
+{
+    const int64_t product = (int64_t)v * multiplier;
+    return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+}
 #endif
 
 /* sat16(floor(v * r * 2^-t + 1/2)) of v = sum * 2^headroom, |v| < 2^31, 2^14 <= r < 2^15,
  * 17 <= t <= 32. Where no x takes any row out of int16, that is known (`saturates`).
  *
- * Wide: product = v * r * 2^(32 - t), |product| < 2^61; its upper word and its bit 31 are the sum.
+ * Wide: |v * r * 2^(32 - t)| < 2^61.
  * Narrow: the product of v and 2 r without its lowest 16 bits, or 8 where the operand is int8: half
  * of 2^t is a multiple of that, so that no bit below matters. With int8, |sum| < 2^23 and
  * headroom <= 8, so that t - headroom >= 9 and sum is taken as it is. */
@@ -80,8 +87,7 @@ RNN_PIECE rnn_lanes rnn_requantize(rnn_sum sum, const RNN_FLASH rnn_linear *w, i
     const int32_t y = rnn_shifted(product, (uint8_t)(multiplier - 1));
 #else
     (void)s16;
-    const int64_t product = (int64_t)(int32_t)((uint32_t)sum << w->headroom) * multiplier;
-    const int32_t y = (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+    const int32_t y = rnn_high((int32_t)((uint32_t)sum << w->headroom), multiplier);
 #endif
 #ifdef __OPTIMIZE_SIZE__ /* where it is no constant, to look takes longer */
     return rnn_sat16(y);

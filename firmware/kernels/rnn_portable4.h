@@ -49,8 +49,7 @@ RNN_PIECE rnn_lanes rnn_requantize4(uint32_t sum, const RNN_FLASH rnn_linear4 *w
 #else
     int32_t multiplier = (int32_t)(mantissa << 10 << exponent);
     RNN_KEEP(multiplier);
-    const int64_t product = (int64_t)v * multiplier;
-    return rnn_sat16((int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31));
+    return rnn_sat16(rnn_high(v, multiplier));
 #endif
 }
 

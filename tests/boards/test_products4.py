@@ -77,11 +77,11 @@ def line(values: list[int]) -> str:
     return "".join(f"{value & 0xFFFF:04x}" for value in values)
 
 
-def tables(products: Sequence[Product]) -> str:
+def tables(chosen: Sequence[Product]) -> str:
     """Those of every kind of core, as a model has them."""
     own = []
     for layout in all_layouts().values():
-        made = [linear_in_c(one.linear, layout, one.name, one.name, Kernel.PACKED) for one in products]
+        made = [linear_in_c(one.linear, layout, one.name, one.name, Kernel.PACKED) for one in chosen]
         own.append(
             Tables(layout.guard, tuple(one for some, _ in made for one in some), tuple(struct for _, struct in made))
         )
