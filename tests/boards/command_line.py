@@ -71,8 +71,8 @@ class CommandLine:
         wait_for(lambda: not self.left(), seconds, self.left)
 
     def left(self) -> list[str]:
-        files = [path for path in self.temporary.rglob("*")]
-        files += [path for path in self.folder.rglob(".*") if path.name != ".boards"]
+        files = below(self.temporary)
+        files += [path for path in below(self.folder) if path.name.startswith(".") and path.name != ".boards"]
         return [*map(str, files), *(" ".join(words) for words in self.processes().values())]
 
     def processes(self) -> dict[int, list[str]]:
@@ -115,6 +115,11 @@ class CommandLine:
         yield
         self.environment = before
         shutil.rmtree(folder)
+
+
+def below(folder: Path) -> list[Path]:
+    """All that is in a folder and its folders. What goes away meanwhile is no error, as it would be to `rglob`."""
+    return [Path(at, name) for at, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, seen: Callable[[], object]) -> None:

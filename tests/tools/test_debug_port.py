@@ -63,14 +63,18 @@ def no_process_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def children() -> set[str]:
-    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that ends just now
+            found.update((task / "children").read_text().split())
+    return found
 
 
 @contextmanager
 def chip(name: str, core_debug: Callable[[QemuTarget], CoreDebug] = CoreDebug) -> Iterator[tuple[QemuTarget, int]]:
     """A chip and the TCP port at which its debug port waits for a tool."""
     with qemu_target() as target, socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(5)
+        listener.settimeout(30)
         port = DebugPort(core_debug(target))
 
         def serve() -> None:
